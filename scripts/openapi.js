@@ -1,0 +1,28 @@
+// Writes the OpenAPI document of the built application to openapi.json. With --check it writes
+// nothing and fails when the committed file is another, or when the linter finds an error.
+import { readFile, writeFile } from 'node:fs/promises';
+import { createConfig, formatProblems, getTotals, lintFromString } from '@redocly/openapi-core';
+import { createApp } from '../dist/app.js';
+import { buildDocument } from '../dist/platform/openapi.js';
+
+const FILE = 'openapi.json';
+
+const app = await createApp({ log: { write: () => undefined } });
+await app.init();
+const source = `${JSON.stringify(buildDocument(app), null, 2)}\n`;
+await app.close();
+
+if (process.argv.includes('--check')) {
+  const committed = await readFile(FILE, 'utf8').catch(() => undefined);
+  if (committed !== source) {
+    console.error(`${FILE} is not the document of this application. Run: npm run openapi`);
+    process.exitCode = 1;
+  }
+  const config = await createConfig({ extends: ['recommended'], rules: { 'info-license': 'off' } });
+  const problems = await lintFromString({ source, absoluteRef: FILE, config });
+  const totals = getTotals(problems);
+  formatProblems(problems, { format: 'codeframe', totals, version: '' });
+  if (totals.errors > 0) process.exitCode = 1;
+} else {
+  await writeFile(FILE, source);
+}

@@ -1,0 +1,67 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { BuilderResponse } from './dto/builder-response.dto.js';
+import type { EchoResponse } from './dto/echo-response.dto.js';
+import type { LivenessResponse } from './dto/liveness-response.dto.js';
+import type { LoggingResponse } from './dto/logging-response.dto.js';
+import type { OperationalResponse } from './dto/operational-response.dto.js';
+
+/** What each of the five checks does and says. It knows nothing of HTTP. */
+@Injectable()
+export class SmokeTestService {
+  private readonly logger = new Logger(SmokeTestService.name);
+
+  /** System A: the service is operational. */
+  checkOperation(): OperationalResponse {
+    return {
+      status: 'ok',
+      message: 'PetSage Smoke Test: Service is operational.',
+      timestamp: now(),
+    };
+  }
+
+  /** System B: the process is alive. It depends on nothing but the process. */
+  checkLiveness(): LivenessResponse {
+    return { status: 'ok', message: 'PetSage API is alive and running!' };
+  }
+
+  /** System C: the builder of features made a feature that works, this one. */
+  checkBuilder(): BuilderResponse {
+    return { status: 'ok', feature: 'smoke_test', message: 'PetSage builder is functional!' };
+  }
+
+  /** System D: the log takes records. Each call writes exactly one. */
+  checkLogging(): LoggingResponse {
+    this.logger.log(
+      {
+        event: 'smoke_test_executed',
+        status: 'success',
+        details: 'Log pipeline verification.',
+      },
+      'Executing PetSage smoke test.',
+    );
+    return {
+      status: 'ok',
+      message: 'PetSage service is running and logging is operational.',
+      timestamp: now(),
+    };
+  }
+
+  /**
+   * System E: what goes in comes out.
+   *
+   * @param ping any text; it is handed back as it is, and never logged
+   */
+  echo(ping: string): EchoResponse {
+    return {
+      status: 'ok',
+      message: 'PetSage system is operational.',
+      pong: ping,
+      timestamp: now(),
+    };
+  }
+}
+
+/** The UTC time, ISO 8601 with milliseconds, ending in `Z`. */
+function now(): string {
+  return new Date().toISOString();
+}

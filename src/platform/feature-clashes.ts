@@ -1,0 +1,105 @@
+import { RequestMethod, type Type } from '@nestjs/common';
+import { METHOD_METADATA, MODULE_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
+import { MetadataScanner } from '@nestjs/core';
+import { DECORATORS } from '@nestjs/swagger';
+import type { Feature } from './features.js';
+
+/** A name that must stand for one thing in the whole application, and the thing. */
+type Claim = [name: string, thing: unknown];
+
+/** What Swagger's decorators say of a response or a property, as far as it matters here. */
+interface Typed {
+  type?: unknown;
+}
+
+/**
+ * Refuses what would make one feature hide another: two handlers of one route, of which Express
+ * would only ever call the first, and two DTO classes of one name, of which the OpenAPI document
+ * would only show the last.
+ *
+ * @throws Error with a sentence that names the thing and the files of both features
+ */
+export function rejectClashes(features: Feature[]): void {
+  rejectSharedClaims('route', features, routesOf);
+  rejectSharedClaims('DTO name', features, schemasOf);
+}
+
+function rejectSharedClaims(
+  kind: string,
+  features: Feature[],
+  claimsOf: (controller: Type, handlers: object[]) => Claim[],
+): void {
+  const owners = new Map<string, { thing: unknown; file: string }>();
+  for (const { module, file } of features) {
+    const controllers = (read(MODULE_METADATA.CONTROLLERS, module) ?? []) as Type[];
+    for (const [name, thing] of controllers.flatMap((one) => claimsOf(one, handlersOf(one)))) {
+      const owner = owners.get(name);
+      if (owner !== undefined && owner.thing !== thing) {
+        throw new Error(
+          `${file}: expected the ${kind} ${name} to be claimed once, found it in ${owner.file} too`,
+        );
+      }
+      owners.set(name, { thing, file });
+    }
+  }
+}
+
+function handlersOf({ prototype }: Type): object[] {
+  const methods = prototype as Record<string, object>;
+  return new MetadataScanner()
+    .getAllMethodNames(methods)
+    .flatMap((name) => methods[name] ?? [])
+    .filter((method) => Reflect.hasMetadata(PATH_METADATA, method));
+}
+
+function routesOf(controller: Type, handlers: object[]): Claim[] {
+  return handlers.flatMap((handler) => {
+    const method = RequestMethod[read(METHOD_METADATA, handler) as RequestMethod];
+    return pathsOf(controller)
+      .flatMap((base) => pathsOf(handler).map((path) => `${base}/${path}`.split('/')))
+      .map((path): Claim => [`${method} /${path.filter(Boolean).join('/')}`, handler]);
+  });
+}
+
+function pathsOf(target: object): string[] {
+  return [read(PATH_METADATA, target) as string | string[]].flat();
+}
+
+/** The DTOs of the handlers' arguments and responses, and those that these hold. */
+function schemasOf(controller: Type, handlers: object[]): Claim[] {
+  const found = new Set<Type>();
+  for (const handler of handlers) {
+    const { name } = handler as { name: string };
+    collectSchemas(read('design:paramtypes', controller.prototype as object, name), found);
+    const responses = (read(DECORATORS.API_RESPONSE, handler) ?? {}) as Record<string, Typed>;
+    for (const { type } of Object.values(responses)) collectSchemas(type, found);
+  }
+  return [...found].map((schema) => [schema.name, schema]);
+}
+
+function collectSchemas(type: unknown, found: Set<Type>): void {
+  if (Array.isArray(type)) {
+    for (const item of type) collectSchemas(item, found);
+  }
+  if (typeof type !== 'function' || found.has(type as Type)) return;
+  // A class, or the function that names one later: `type: () => Owner`.
+  const prototype = type.prototype as object | undefined;
+  if (prototype === undefined) {
+    collectSchemas((type as () => unknown)(), found);
+    return;
+  }
+  const properties = read(DECORATORS.API_MODEL_PROPERTIES_ARRAY, prototype) as string[] | undefined;
+  if (properties === undefined) return;
+  found.add(type as Type);
+  for (const property of properties) {
+    // The list has each name behind a colon.
+    const options = read(DECORATORS.API_MODEL_PROPERTIES, prototype, property.slice(1));
+    collectSchemas((options as Typed).type, found);
+  }
+}
+
+function read(key: string, target: object, property?: string): unknown {
+  return property === undefined
+    ? Reflect.getMetadata(key, target)
+    : Reflect.getMetadata(key, target, property);
+}

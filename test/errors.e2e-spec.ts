@@ -1,0 +1,305 @@
+import { gzipSync } from 'node:zlib';
+import { createTestApp, type TestApp } from './app.js';
+import { type Answer, send, sendRaw } from './http.js';
+
+const ECHO = '/api/v1/system/smoke-test';
+const JSON_TYPE = { 'Content-Type': 'application/json' };
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+let app: TestApp['app'];
+let log: TestApp['log'];
+
+beforeAll(async () => {
+  ({ app, log } = await createTestApp());
+});
+
+beforeEach(() => {
+  log.length = 0;
+});
+
+/** Every error has these, whatever made it. */
+function expectError(answer: Answer, status: number, body: string): void {
+  expect(answer).toMatchObject({
+    status,
+    text: body,
+    headers: {
+      'content-type': 'application/json',
+      'content-length': String(Buffer.byteLength(body)),
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+      'x-request-id': expect.stringMatching(UUID) as string,
+    },
+  });
+  expect(answer.headers).not.toHaveProperty('x-powered-by');
+}
+
+describe('a body that fails validation', () => {
+  const model =
+    '{"type":"model_attributes_type","loc":["body"],"msg":"Input should be a valid dictionary or object to extract fields from","input":';
+  const missing = '{"type":"missing","loc":["body"],"msg":"Field required","input":null}';
+  const wrong = (input: string) =>
+    `{"type":"string_type","loc":["body","ping"],"msg":"Input should be a valid string","input":${input}}`;
+  const absent = (input: string) =>
+    `{"type":"missing","loc":["body","ping"],"msg":"Field required","input":${input}}`;
+  const broken = (position: number, reason: string) =>
+    `{"type":"json_invalid","loc":["body",${position}],"msg":"JSON decode error","input":{},"ctx":{"error":"${reason}"}}`;
+
+  it.each([
+    ['an absent ping', '{"pong":"a"}', absent('{"pong":"a"}')],
+    ['a number', '{"ping":5}', wrong('5')],
+    ['null', '{"ping":null}', wrong('null')],
+    ['an object', '{"ping":{"a":1}}', wrong('{"a":1}')],
+    ['an array', '{"ping":["a"]}', wrong('["a"]')],
+    ['a boolean', '{"ping":false}', wrong('false')],
+    ['no body at all', '', missing],
+    ['the literal null', 'null', missing],
+    ['a body that is an array', '[{"ping":"a"}]', `${model}[{"ping":"a"}]}`],
+    ['a body that is a text', '"ping"', `${model}"ping"}`],
+    ['a body that is a number', '5', `${model}5}`],
+    ['a body that is a boolean', 'true', `${model}true}`],
+    ['broken JSON', '{"ping":"é" 1}', broken(12, "Expecting ',' delimiter")],
+    ['half a JSON body', '{"ping":', broken(8, 'Expecting value')],
+  ])('%s answers 422', async (_, body, entry) => {
+    expectError(await send(app, 'POST', ECHO, JSON_TYPE, body), 422, `{"detail":[${entry}]}`);
+  });
+
+  it.each([
+    ['text/plain', 'hello', '"hello"'],
+    ['application/x-www-form-urlencoded', 'ping=a', '"ping=a"'],
+    ['text/json', '{"ping":"a"}', '"{\\"ping\\":\\"a\\"}"'],
+    ['multipart/form-data; boundary=x', '--x--\r\n', '"--x--\\r\\n"'],
+    ['', '{"ping":"a"}', '"{\\"ping\\":\\"a\\"}"'],
+  ])('content type %j answers 422 with the text', async (type, body, input) => {
+    const answer = await send(app, 'POST', ECHO, { 'Content-Type': type }, body);
+    expectError(answer, 422, `{"detail":[${model}${input}}]}`);
+  });
+
+  it.each(['application/json; charset=UTF-8', 'application/vnd.petsage+json'])(
+    'content type %j is JSON',
+    async (type) => {
+      const answer = await send(app, 'POST', ECHO, { 'Content-Type': type }, '{"ping":"a"}');
+      expect(answer.status).toBe(200);
+    },
+  );
+});
+
+describe('an unknown path', () => {
+  it.each([
+    ['GET', '/nope'],
+    ['GET', '/system/healthz/x'],
+    ['GET', '/System/Healthz'],
+    ['GET', '//system/healthz'],
+    ['HEAD', '/nope'],
+    ['OPTIONS', '/nope'],
+    ['DELETE', '/docs/nope'],
+    ['GET', '/docs/LICENSE'],
+    ['GET', '/__proto__'],
+    ['GET', '/nope?a=%zz'],
+  ])('%s %s answers 404', async (method, path) => {
+    const answer = await send(app, method, path);
+    if (method === 'HEAD') answer.text = '{"detail":"Not Found"}';
+    if (path.startsWith('/docs')) delete answer.headers['content-security-policy'];
+    expect(answer).toMatchObject({ status: 404, text: '{"detail":"Not Found"}' });
+    expect(answer.headers['x-request-id']).toMatch(UUID);
+  });
+
+  it('answers 404 whatever it is sent', async () => {
+    const answer = await send(app, 'POST', '/nope', JSON_TYPE, 'x'.repeat(200_000));
+    expectError(answer, 404, '{"detail":"Not Found"}');
+  });
+});
+
+describe('a known path under another method', () => {
+  it.each([
+    ['POST', '/system/healthz', 'GET, HEAD'],
+    ['OPTIONS', '/smoke-test', 'GET, HEAD'],
+    ['DELETE', '/smoke-test/', 'GET, HEAD'],
+    ['TRACE', '/v1/health/smoke-test', 'GET, HEAD'],
+    ['PURGE', '/api/v1/smoke-test', 'GET, HEAD'],
+    ['PUT', '/', 'GET, HEAD'],
+    ['POST', '/openapi.json', 'GET, HEAD'],
+    ['GET', ECHO, 'POST'],
+    ['PATCH', `${ECHO}?a=1`, 'POST'],
+  ])('%s %s answers 405 and allows %s', async (method, path, allow) => {
+    const answer = await send(app, method, path);
+    expectError(answer, 405, '{"detail":"Method Not Allowed"}');
+    expect(answer.headers.allow).toBe(allow);
+  });
+
+  it('answers HEAD with 405 where there is no GET', async () => {
+    const answer = await send(app, 'HEAD', ECHO);
+    expect(answer).toMatchObject({ status: 405, text: '', headers: { allow: 'POST' } });
+  });
+});
+
+describe('a body over the limit', () => {
+  const tooLarge = '{"detail":"The request body is larger than the limit of 100kb"}';
+  /** A body of so many bytes. */
+  const bodyOf = (bytes: number) => `{"ping":"${'a'.repeat(bytes - 11)}"}`;
+
+  it('answers 413 from the first byte over it', async () => {
+    expect((await send(app, 'POST', ECHO, JSON_TYPE, bodyOf(102_400))).status).toBe(200);
+    expectError(await send(app, 'POST', ECHO, JSON_TYPE, bodyOf(102_401)), 413, tooLarge);
+  });
+
+  it('answers 413 when only what is in it is so large', async () => {
+    const headers = { ...JSON_TYPE, 'Content-Encoding': 'gzip' };
+    const bomb = gzipSync(bodyOf(10_000_000));
+    expect(bomb.length).toBeLessThan(100_000);
+    expectError(await send(app, 'POST', ECHO, headers, bomb), 413, tooLarge);
+  });
+
+  it('answers 413 when its length is not told', async () => {
+    const body = bodyOf(200_000);
+    const chunk = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+    const answer = await sendRaw(
+      app,
+      `POST ${ECHO} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}`,
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    expect(answer).toContain(`\r\n\r\n${tooLarge}`);
+  });
+});
+
+describe('a body that cannot be read', () => {
+  it.each([
+    ['Content-Encoding', 'compress', '{"detail":"unsupported content encoding \\"compress\\""}'],
+    [
+      'Content-Type',
+      'application/json; charset=iso-8859-1',
+      '{"detail":"Unsupported charset \\"iso-8859-1\\": send JSON as utf-8"}',
+    ],
+  ])('%s %s answers 415', async (name, value, body) => {
+    const headers = { ...JSON_TYPE, [name]: value };
+    expectError(await send(app, 'POST', ECHO, headers, '{"ping":"a"}'), 415, body);
+  });
+
+  it.each([
+    ['bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+    ['100,000 arrays in each other', '['.repeat(50_000) + ']'.repeat(50_000)],
+    ['100,000 open arrays', '['.repeat(100_000)],
+    ['3,000 objects in each other', '{"ping":'.repeat(3000) + '1' + '}'.repeat(3000)],
+  ])('%s answer 400', async (_, body) => {
+    const answer = await send(app, 'POST', ECHO, JSON_TYPE, body);
+    expectError(answer, 400, '{"detail":"There was an error parsing the body"}');
+  });
+
+  it('bytes that are no gzip answer 400', async () => {
+    const headers = { ...JSON_TYPE, 'Content-Encoding': 'gzip' };
+    const answer = await send(app, 'POST', ECHO, headers, '{"ping":"a"}');
+    expectError(answer, 400, '{"detail":"There was an error parsing the body"}');
+  });
+});
+
+describe('a malformed request', () => {
+  it.each(['/%', '/%zz', '/system/%ff', '/%c3%28?a=1'])('path %s answers 400', async (path) => {
+    expectError(
+      await send(app, 'GET', path),
+      400,
+      '{"detail":"The path is malformed: a % begins no UTF-8 character"}',
+    );
+  });
+
+  const malformed = 'The request is malformed';
+  it.each([
+    ['no HTTP', 'hello\r\n\r\n', 400, malformed],
+    ['a header without a colon', 'GET / HTTP/1.1\r\nHost: a\r\nbad\r\n\r\n', 400, malformed],
+    ['a header with a NUL', 'GET / HTTP/1.1\r\nHost: a\r\nB: \0\r\n\r\n', 400, malformed],
+    ['two lengths', 'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 2\r\n\r\n', 400, malformed],
+    [
+      'a body in broken chunks',
+      `POST ${ECHO} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+      400,
+      malformed,
+    ],
+    [
+      'headers that are too large',
+      `GET / HTTP/1.1\r\nHost: a\r\nB: ${'b'.repeat(20_000)}\r\n\r\n`,
+      431,
+      'The request headers are too large',
+    ],
+    ['no Host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'The Host header is missing'],
+  ])('%s', async (_, bytes, status, detail) => {
+    const answer = await sendRaw(app, bytes);
+    const [head, body] = answer.split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(head).toMatch(/^X-Request-Id: [0-9a-f-]{36}$/m);
+    expect(head).toMatch(/^Content-Type: application\/json$/m);
+    expect(head).toMatch(/^X-Content-Type-Options: nosniff$/m);
+    expect(head).toMatch(/^Connection: close$/m);
+    expect(body).toBe(JSON.stringify({ detail }));
+    expect(log).toEqual([]);
+  });
+
+  it('behind a good one on the same connection lets that be answered', async () => {
+    const answer = await sendRaw(
+      app,
+      'GET /smoke-test HTTP/1.1\r\nHost: a\r\n\r\nhello\r\n\r\nhello\r\n\r\n',
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer).toMatch(/\{"status":"ok",[^}]*\}$/);
+    expect(log).toEqual([]);
+  });
+
+  it('is not one that has no Host in HTTP/1.0, or expects something', async () => {
+    expect(await sendRaw(app, 'GET /smoke-test HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
+    expect((await send(app, 'GET', '/smoke-test', { Expect: 'gold' })).status).toBe(200);
+  });
+});
+
+describe('an error that nobody foresaw', () => {
+  class Leak extends Error {
+    secret = 'hunter2';
+  }
+
+  it.each([
+    ['an error', new Leak('no route to db.internal')],
+    ['a text', 'no route to db.internal'],
+    ['nothing', undefined],
+  ])('that is %s answers 500, and only the log knows why', async (_, thrown) => {
+    const faulty = await createTestApp((unready) => {
+      unready.useGlobalGuards({
+        canActivate: () => {
+          // eslint-disable-next-line @typescript-eslint/only-throw-error -- anything can be thrown
+          throw thrown;
+        },
+      });
+    });
+    const answer = await send(faulty.app, 'GET', '/smoke-test');
+    expectError(answer, 500, '{"detail":"Internal Server Error"}');
+    expect(faulty.log).toEqual([
+      expect.objectContaining({
+        level: 'error',
+        requestId: answer.headers['x-request-id'],
+        context: 'ErrorFilter',
+        err: expect.objectContaining({
+          message: thrown instanceof Error ? thrown.message : `Thrown: ${String(thrown)}`,
+          stack: expect.stringContaining('\n    at ') as string,
+        }) as object,
+      }),
+    ]);
+  });
+});
+
+describe('X-Request-Id', () => {
+  it.each(['a', 'A-Z.a_z:0-9', 'x'.repeat(128)])('%s is the caller’s', async (id) => {
+    const answer = await send(app, 'GET', '/nope', { 'X-Request-Id': id });
+    expect(answer.headers['x-request-id']).toBe(id);
+  });
+
+  it.each(['', 'x'.repeat(129), 'a b', 'a/b', '{"a":1}', 'é'])('%j gets a new one', async (id) => {
+    const answer = await send(app, 'GET', '/nope', { 'X-Request-Id': id });
+    expect(answer.headers['x-request-id']).toMatch(UUID);
+  });
+});
+
+describe('GET /', () => {
+  it('says where to read on', async () => {
+    const answer = await send(app, 'GET', '/');
+    expect(answer.status).toBe(200);
+    expect(answer.text).toBe(
+      '{"message":"Welcome to the PetSage API. See /docs for documentation."}',
+    );
+  });
+});
