@@ -90,7 +90,7 @@ describe.each(CHECKS)('system %s, GET %s', (_, path, body) => {
     expect(head.headers['content-length']).toBe(get.headers['content-length']);
   });
 
-  it.each([
+  it.each<Record<string, string>>([
     { 'If-None-Match': '*' },
     { 'If-Modified-Since': 'Fri, 01 Jan 2100 00:00:00 GMT' },
     { Accept: 'text/html' },

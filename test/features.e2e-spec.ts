@@ -1,0 +1,171 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { runToEnd, startService, stopService } from './process.js';
+
+const SOURCES = ['package.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json', 'src'];
+
+/** A feature as a developer writes one, in the files where a reader looks for them. */
+const PET_PROFILE = {
+  'pet-profile.module.ts': `
+    import { Module } from '@nestjs/common';
+    import { PetProfileController } from './pet-profile.controller.js';
+
+    @Module({ controllers: [PetProfileController] })
+    export class PetProfileModule {}`,
+  'pet-profile.controller.ts': `
+    import { Body, Controller, Post } from '@nestjs/common';
+    import { ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+    import { PetProfile } from './dto/pet-profile.dto.js';
+
+    @ApiTags('Pet profile')
+    @Controller('pet-profile')
+    export class PetProfileController {
+      @Post()
+      @ApiOperation({ summary: 'Add a pet', description: 'Adds a pet to the profiles of pets.' })
+      @ApiCreatedResponse({ description: 'The pet was added.', type: PetProfile })
+      add(@Body() profile: PetProfile): PetProfile {
+        return profile;
+      }
+    }`,
+  'dto/pet-profile.dto.ts': `
+    import { ApiProperty } from '@nestjs/swagger';
+    import { IsInt, IsString } from 'class-validator';
+
+    export class PetProfile {
+      @ApiProperty({ example: 'Rex' })
+      @IsString()
+      name!: string;
+
+      @ApiProperty({ example: 3 })
+      @IsInt()
+      age!: number;
+    }`,
+};
+
+describe('a folder that is dropped into src/features', () => {
+  let project: string;
+
+  beforeAll(async () => {
+    project = await mkdtemp(join(tmpdir(), 'petsage-project-'));
+    for (const path of SOURCES) await cp(path, join(project, path), { recursive: true });
+    await symlink(resolve('node_modules'), join(project, 'node_modules'));
+    for (const [path, source] of Object.entries(PET_PROFILE)) {
+      const file = join(project, 'src/features/pet-profile', path);
+      await mkdir(join(file, '..'), { recursive: true });
+      await writeFile(file, source);
+    }
+    const nest = resolve('node_modules/@nestjs/cli/bin/nest.js');
+    await promisify(execFile)(process.execPath, [nest, 'build'], { cwd: project });
+  }, 60_000);
+
+  afterAll(async () => {
+    await rm(project, { recursive: true });
+  });
+
+  it('is served, validated and documented without another edit', async () => {
+    const service = await startService({}, project);
+    const add = async (body: string) => {
+      const headers = { 'Content-Type': 'application/json' };
+      const answer = await fetch(`${service.url}/pet-profile`, { method: 'POST', headers, body });
+      return [answer.status, (await answer.json()) as unknown];
+    };
+    expect(await add('{"name":"Rex","age":3,"owner":"me"}')).toEqual([
+      201,
+      { name: 'Rex', age: 3 },
+    ]);
+    expect(await add('{"age":"three"}')).toEqual([
+      422,
+      {
+        detail: [
+          {
+            type: 'missing',
+            loc: ['body', 'name'],
+            msg: 'Field required',
+            input: { age: 'three' },
+          },
+          {
+            type: 'int_type',
+            loc: ['body', 'age'],
+            msg: 'Input should be a valid integer',
+            input: 'three',
+          },
+        ],
+      },
+    ]);
+    const document = await fetch(`${service.url}/openapi.json`);
+    expect(await document.json()).toMatchObject({
+      paths: {
+        '/system/healthz': {},
+        '/pet-profile': {
+          post: {
+            operationId: 'PetProfile_add',
+            requestBody: {
+              content: { 'application/json': { example: { name: 'Rex', age: 3 } } },
+            },
+            responses: { 201: {}, 400: {}, 413: {}, 415: {}, 422: {}, 500: {} },
+          },
+        },
+      },
+    });
+    await stopService(service);
+  });
+
+  describe('stops the start with a sentence', () => {
+    const twin = () => join(project, 'dist/features/pet-twin');
+
+    /** Puts a second feature beside the first, made of its files with some words changed. */
+    async function addTwin(...changes: [string | RegExp, string][]) {
+      await mkdir(join(twin(), 'dto'), { recursive: true });
+      for (const path of Object.keys(PET_PROFILE)) {
+        const name = path.replace('.ts', '.js');
+        let source = await readFile(join(project, 'dist/features/pet-profile', name), 'utf8');
+        for (const [from, to] of changes) source = source.replaceAll(from, to);
+        await writeFile(join(twin(), name.replace('pet-profile', 'pet-twin')), source);
+      }
+    }
+
+    afterEach(async () => {
+      await rm(twin(), { recursive: true });
+    });
+
+    it('when it has no module file', async () => {
+      await mkdir(twin());
+      expect(await runToEnd({}, project)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr:
+          'dist/features/pet-twin/pet-twin.module.js: expected this file, with the class PetTwinModule, found none\n',
+      });
+    });
+
+    it('when it claims the route of another feature', async () => {
+      await addTwin(
+        [/PetProfile(?=Module|Controller|\b)/g, 'PetTwin'],
+        [/\/pet-profile(?=\.)/g, '/pet-twin'],
+      );
+      expect(await runToEnd({}, project)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr:
+          'dist/features/pet-twin/pet-twin.module.js: expected the route POST /pet-profile to be claimed once, found it in dist/features/pet-profile/pet-profile.module.js too\n',
+      });
+    });
+
+    it('when it claims the name of a DTO of another feature', async () => {
+      await addTwin(
+        [/PetProfile(?=Module|Controller)/g, 'PetTwin'],
+        [/\/pet-profile(?=\.)/g, '/pet-twin'],
+        [`'pet-profile'`, `'pet-twin'`],
+      );
+      expect(await runToEnd({}, project)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr:
+          'dist/features/pet-twin/pet-twin.module.js: expected the DTO name PetProfile to be claimed once, found it in dist/features/pet-profile/pet-profile.module.js too\n',
+      });
+    });
+  });
+});

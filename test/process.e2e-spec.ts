@@ -1,0 +1,71 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { runToEnd, startService, stopService } from './process.js';
+
+describe('node dist/main.js', () => {
+  it('serves the application until it is told to stop', async () => {
+    const service = await startService();
+    const answer = await fetch(`${service.url}/system/healthz`);
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toEqual({
+      status: 'ok',
+      message: 'PetSage API is alive and running!',
+    });
+    await stopService(service);
+    await expect(fetch(`${service.url}/system/healthz`)).rejects.toThrow();
+  });
+
+  it('ends with code 1 and a line for each wrong setting', async () => {
+    const env = { PORT: 'http', LOG_LEVEL: 'loud', BODY_LIMIT: 'big', SECRET: 'hunter2' };
+    expect(await runToEnd(env)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: [
+        'PORT: expected a whole number from 0 to 65535, got "http"',
+        'LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent, got "loud"',
+        'BODY_LIMIT: expected a size such as 500b, 100kb or 2mb, at least 1 byte, got "big"',
+        '',
+      ].join('\n'),
+    });
+  });
+
+  it('ends with code 1 and a line that says so when the port is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { code, stderr } = await runToEnd({ HOST: '127.0.0.1', PORT: String(port) });
+    server.close();
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      `Cannot listen on 127.0.0.1:${port} (EADDRINUSE). Set PORT and HOST to an address that is free.\n`,
+    );
+  });
+
+  it('obeys its settings', async () => {
+    const service = await startService({ BODY_LIMIT: '20b' });
+    const answer = await fetch(`${service.url}/api/v1/system/smoke-test`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: '{"ping":"a longer text"}',
+    });
+    expect(answer.status).toBe(413);
+    expect(await answer.json()).toEqual({
+      detail: 'The request body is larger than the limit of 20b',
+    });
+    await stopService(service);
+  });
+
+  it('reads a .env file of its working directory, and the environment before that', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'petsage-env-'));
+    await symlink(resolve('dist'), join(folder, 'dist'));
+    await writeFile(join(folder, '.env'), 'PORT=wrong\nLOG_LEVEL=loud\n');
+    const { code, stderr } = await runToEnd({ LOG_LEVEL: 'error' }, folder);
+    await rm(folder, { recursive: true });
+    expect(code).toBe(1);
+    expect(stderr).toBe('PORT: expected a whole number from 0 to 65535, got "wrong"\n');
+  });
+});
