@@ -47,6 +47,19 @@ export default defineConfig(
     },
   },
   {
+    files: ['src/features/*/dto/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            { group: ['../../*/**', '!../../../**'], message: "Another feature's insides." },
+          ],
+        },
+      ],
+    },
+  },
+  {
     files: ['src/**/*.controller.ts'],
     rules: {
       'no-restricted-syntax': [

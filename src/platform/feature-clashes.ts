@@ -1,8 +1,15 @@
-import { RequestMethod, type Type } from '@nestjs/common';
+import { type DynamicModule, RequestMethod, type Type } from '@nestjs/common';
 import { METHOD_METADATA, MODULE_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner } from '@nestjs/core';
 import { DECORATORS } from '@nestjs/swagger';
 import type { Feature } from './features.js';
+import { HTTPError, HTTPValidationError, ValidationError } from './http/error-responses.dto.js';
+
+/** What the platform has for its own: the documents' routes and the schemas of errors. */
+const PLATFORM: Record<'routes' | 'schemas', Claim[]> = {
+  routes: ['/', '/docs', '/openapi.json', '/openapi.yaml'].map((path) => [`GET ${path}`, path]),
+  schemas: [HTTPError, HTTPValidationError, ValidationError].map((dto) => [dto.name, dto]),
+};
 
 /** A name that must stand for one thing in the whole application, and the thing. */
 type Claim = [name: string, thing: unknown];
@@ -20,18 +27,21 @@ interface Typed {
  * @throws Error with a sentence that names the thing and the files of both features
  */
 export function rejectClashes(features: Feature[]): void {
-  rejectSharedClaims('route', features, routesOf);
-  rejectSharedClaims('DTO name', features, schemasOf);
+  rejectSharedClaims('route', PLATFORM.routes, features, routesOf);
+  rejectSharedClaims('DTO name', PLATFORM.schemas, features, schemasOf);
 }
 
 function rejectSharedClaims(
   kind: string,
+  platform: Claim[],
   features: Feature[],
   claimsOf: (controller: Type, handlers: object[]) => Claim[],
 ): void {
-  const owners = new Map<string, { thing: unknown; file: string }>();
+  const owners = new Map<string, { thing: unknown; file: string }>(
+    platform.map(([name, thing]) => [name, { thing, file: 'the platform' }]),
+  );
   for (const { module, file } of features) {
-    const controllers = (read(MODULE_METADATA.CONTROLLERS, module) ?? []) as Type[];
+    const controllers = [...controllersOf(module)];
     for (const [name, thing] of controllers.flatMap((one) => claimsOf(one, handlersOf(one)))) {
       const owner = owners.get(name);
       if (owner !== undefined && owner.thing !== thing) {
@@ -42,6 +52,22 @@ function rejectSharedClaims(
       owners.set(name, { thing, file });
     }
   }
+}
+
+/** The controllers of a module and of those that it imports. */
+function controllersOf(module: object, seen = new Set<object>()): Set<Type> {
+  if (seen.has(module)) return new Set();
+  seen.add(module);
+  const own = [
+    ...((read(MODULE_METADATA.CONTROLLERS, module) ?? []) as Type[]),
+    ...((module as DynamicModule).controllers ?? []),
+  ];
+  const imports = [
+    ...((read(MODULE_METADATA.IMPORTS, module) ?? []) as object[]),
+    ...((module as DynamicModule).imports ?? []),
+    (module as Partial<DynamicModule>).module ?? [],
+  ].flat();
+  return new Set([...own, ...imports.flatMap((inner) => [...controllersOf(inner, seen)])]);
 }
 
 function handlersOf({ prototype }: Type): object[] {
@@ -55,9 +81,13 @@ function handlersOf({ prototype }: Type): object[] {
 function routesOf(controller: Type, handlers: object[]): Claim[] {
   return handlers.flatMap((handler) => {
     const method = RequestMethod[read(METHOD_METADATA, handler) as RequestMethod];
-    return pathsOf(controller)
-      .flatMap((base) => pathsOf(handler).map((path) => `${base}/${path}`.split('/')))
-      .map((path): Claim => [`${method} /${path.filter(Boolean).join('/')}`, handler]);
+    return (
+      pathsOf(controller)
+        .flatMap((base) => pathsOf(handler).map((path) => `${base}/${path}`.split('/')))
+        // By what name a parameter goes makes no difference to which paths match.
+        .map((path) => path.filter(Boolean).map((part) => (part.startsWith(':') ? ':…' : part)))
+        .map((path): Claim => [`${method} /${path.join('/')}`, handler])
+    );
   });
 }
 

@@ -98,9 +98,9 @@ describe('discoverFeatures', () => {
   });
 
   it.each([
-    ['export class DietModule {}', 'a class without'],
+    ['export class DietModule {}', 'a class that declares nothing'],
     ['export const DietModule = {};', 'a value of type object'],
-    ['export const DietModule = () => 1;', 'a class without'],
+    ['export const DietModule = () => 1;', 'a class that declares nothing'],
   ])('refuses an export that is no module: %s', async (content, found) => {
     expect(await refusalOf({ 'diet/diet.module.ts': content })).toBe(
       `diet/diet.module.ts: expected DietModule to be a class with @Module({ controllers: […] }), found ${found}`,
@@ -125,6 +125,37 @@ describe('discoverFeatures', () => {
       }),
     ).toBe(
       `dogs/dogs.module.ts: expected the route ${claimed} to be claimed once, found it in cats/cats.module.ts too`,
+    );
+  });
+
+  it('refuses two routes that differ by the name of a parameter alone', async () => {
+    expect(
+      await refusalOf({
+        'cats/cats.module.ts': feature('Cats', { handler: "@Get(':id')" }),
+        'dogs/dogs.module.ts': feature('Dogs', { route: 'cats', handler: "@Get(':name')" }),
+      }),
+    ).toBe(
+      'dogs/dogs.module.ts: expected the route GET /cats/:… to be claimed once, found it in cats/cats.module.ts too',
+    );
+  });
+
+  it('refuses a route that the platform has, also in a module of the feature’s own', async () => {
+    const inner = feature('Inner', { route: 'docs' });
+    const outer = `
+      import { Module } from '@nestjs/common';
+      import { InnerModule } from './inner.module.js';
+      @Module({ imports: [InnerModule] })
+      export class CatsModule {}`;
+    expect(await refusalOf({ 'cats/inner.module.ts': inner, 'cats/cats.module.ts': outer })).toBe(
+      'cats/cats.module.ts: expected the route GET /docs to be claimed once, found it in the platform too',
+    );
+  });
+
+  it('refuses the name of a DTO that the platform has', async () => {
+    expect(
+      await refusalOf({ 'cats/cats.module.ts': feature('Cats', { dto: 'ValidationError' }) }),
+    ).toBe(
+      'cats/cats.module.ts: expected the DTO name ValidationError to be claimed once, found it in the platform too',
     );
   });
 

@@ -23,8 +23,12 @@ export interface Feature {
  *   a folder that is no feature, and for two classes that claim one route or one DTO name
  */
 export async function discoverFeatures(directory: URL): Promise<Type[]> {
+  // A build keeps what was deleted from the sources while it watched, and has no folder for one
+  // that has nothing to compile: where the sources are at hand, they say which features there are.
+  const sources = new URL('../../src/features/', directory);
+  const names = await foldersIn(existsSync(sources) ? sources : directory);
   const features: Feature[] = [];
-  for (const name of await foldersIn(directory)) features.push(await load(name, directory));
+  for (const name of names) features.push(await load(name, directory));
   rejectClashes(features);
   return features.map(({ module }) => module);
 }
@@ -33,7 +37,7 @@ async function foldersIn(directory: URL): Promise<string[]> {
   if (!existsSync(directory)) return [];
   const entries = await readdir(directory, { withFileTypes: true });
   return entries
-    .filter((entry) => entry.isDirectory())
+    .filter((entry) => !entry.isFile())
     .map(({ name }) => name)
     .sort();
 }
@@ -61,7 +65,7 @@ async function load(name: string, directory: URL): Promise<Feature> {
   const module = exported[expected];
   if (!isModule(module)) {
     throw new Error(
-      `${file}: expected ${expected} to be a class with @Module({ controllers: […] }), found ${typeof module === 'function' ? 'a class without' : `a value of type ${typeof module}`}`,
+      `${file}: expected ${expected} to be a class with @Module({ controllers: […] }), found ${typeof module === 'function' ? 'a class that declares nothing' : `a value of type ${typeof module}`}`,
     );
   }
   return { module, file };

@@ -33,6 +33,14 @@ const PLATFORM_ERRORS = {
   ),
 };
 
+/** That of an operation that takes anything from the client. */
+const INPUT_ERRORS = {
+  [HttpStatus.UNPROCESSABLE_ENTITY]: {
+    description: 'What was sent is not what the operation asks for, or is no JSON.',
+    content: { 'application/json': { schema: { $ref: getSchemaPath(HTTPValidationError) } } },
+  },
+};
+
 /** Those of an operation that takes a body. */
 const BODY_ERRORS = {
   [HttpStatus.PAYLOAD_TOO_LARGE]: error(
@@ -43,10 +51,6 @@ const BODY_ERRORS = {
     'The body has a charset or a content encoding that the server does not know.',
     'unsupported content encoding "compress"',
   ),
-  [HttpStatus.UNPROCESSABLE_ENTITY]: {
-    description: 'The body is no JSON, or not what the operation asks for.',
-    content: { 'application/json': { schema: { $ref: getSchemaPath(HTTPValidationError) } } },
-  },
 };
 
 function error(description: string, detail: string): ResponseObject {
@@ -92,6 +96,7 @@ function complete(operation: OperationObject, schemas: Schemas): void {
   const body = operation.requestBody as RequestBodyObject | undefined;
   operation.responses = {
     ...PLATFORM_ERRORS,
+    ...((body ?? operation.parameters?.length) && INPUT_ERRORS),
     ...(body && BODY_ERRORS),
     ...operation.responses,
   };
@@ -111,18 +116,34 @@ function addExamples(content: ContentObject = {}, schemas: Schemas): void {
   }
 }
 
-function exampleOf(schema: SchemaObject | ReferenceObject = {}, schemas: Schemas): unknown {
+/** An example put together from those of a schema's parts; undefined where they have none. */
+function exampleOf(
+  schema: SchemaObject | ReferenceObject | undefined,
+  schemas: Schemas,
+  within: string[] = [],
+): unknown {
+  if (schema === undefined) return undefined;
   if ('$ref' in schema) {
-    return exampleOf(schemas[schema.$ref.replace('#/components/schemas/', '')], schemas);
+    // A schema that holds itself has no end: its example does without.
+    if (within.includes(schema.$ref)) return undefined;
+    const name = schema.$ref.replace('#/components/schemas/', '');
+    return exampleOf(schemas[name], schemas, [...within, schema.$ref]);
   }
+  const { enum: values, allOf, items, properties } = schema;
   if (schema.example !== undefined) return schema.example;
-  if (schema.enum) return schema.enum[0];
-  if (schema.items) return [exampleOf(schema.items, schemas)];
-  return Object.fromEntries(
-    Object.entries(schema.properties ?? {}).map(([name, property]) => [
-      name,
-      exampleOf(property, schemas),
-    ]),
+  if (values) return values[0];
+  if (allOf) return exampleOf(allOf[0], schemas, within);
+  if (items) {
+    const item = exampleOf(items, schemas, within);
+    return item === undefined ? [] : [item];
+  }
+  return (
+    properties &&
+    Object.fromEntries(
+      Object.entries(properties)
+        .map(([name, property]) => [name, exampleOf(property, schemas, within)] as const)
+        .filter(([, value]) => value !== undefined),
+    )
   );
 }
 

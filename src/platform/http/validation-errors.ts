@@ -1,4 +1,4 @@
-import { getMetadataStorage, type ValidationError } from 'class-validator';
+import { getMetadataStorage, ValidationError, ValidationTypes } from 'class-validator';
 
 /** One entry of a 422 answer's `detail`, in the order of its JSON keys. */
 export interface ErrorDetail {
@@ -73,7 +73,7 @@ function characters(n: unknown): string {
 }
 
 function oneOf(type: string, values: unknown): Wording {
-  const names = (values as unknown[]).map(quote);
+  const names = (Array.isArray(values) ? values : []).map(quote);
   const last = names.pop() ?? '';
   const expected = names.length > 0 ? `${names.join(', ')} or ${last}` : last;
   return { type, msg: `Input should be ${expected}`, ctx: { expected } };
@@ -95,6 +95,73 @@ export function missing(loc: ErrorDetail['loc'], input: unknown): ErrorDetail {
 /** The entry for a value that should be an object and is not. */
 export function notAnObject(loc: ErrorDetail['loc'], input: unknown): ErrorDetail {
   return entry(MODEL_TYPE, loc, input);
+}
+
+/**
+ * Adds what class-validator lets pass: a list where one nested DTO belongs, whose items it checks,
+ * and one object where a list of them belongs.
+ *
+ * @param dto the DTO that was validated
+ * @param errors what `validate()` found in it
+ */
+export function withWrongShapes(dto: object, errors: ValidationError[]): ValidationError[] {
+  const all = new Map(errors.map((error) => [error.property, error]));
+  const rules = rulesOf(dto);
+  for (const { type, each = false, propertyName } of rules) {
+    const value = (dto as Record<string, unknown>)[propertyName];
+    const known = all.get(propertyName);
+    if (
+      type !== ValidationTypes.NESTED_VALIDATION ||
+      typeof value !== 'object' ||
+      value === null ||
+      hasConstraints(known) ||
+      isSwitchedOff(rules, dto, propertyName)
+    ) {
+      continue;
+    }
+    const error = Object.assign(new ValidationError(), { property: propertyName, target: dto });
+    if (Array.isArray(value) !== each) {
+      error.constraints = { [each ? 'isArray' : 'nestedValidation']: '' };
+    } else {
+      error.children = each
+        ? (value as unknown[]).flatMap((item, index) => itemErrors(value, item, index, known))
+        : withWrongShapes(value, known?.children ?? []);
+    }
+    if (hasConstraints(error) || error.children?.length) all.set(propertyName, error);
+  }
+  return [...all.values()];
+}
+
+function itemErrors(
+  list: object,
+  item: unknown,
+  index: number,
+  known: ValidationError | undefined,
+): ValidationError[] {
+  const property = String(index);
+  const error = known?.children?.find((child) => child.property === property);
+  if (typeof item !== 'object' || item === null || hasConstraints(error)) {
+    return error === undefined ? [] : [error];
+  }
+  const children = withWrongShapes(item, error?.children ?? []);
+  return children.length === 0
+    ? []
+    : [Object.assign(new ValidationError(), { property, target: list, children })];
+}
+
+function hasConstraints(error: ValidationError | undefined): boolean {
+  return Object.keys(error?.constraints ?? {}).length > 0;
+}
+
+/** Whether `@ValidateIf` or `@IsOptional` takes a field's rules away. */
+function isSwitchedOff(rules: Rule[], dto: object, property: string): boolean {
+  return rules
+    .filter((rule) => rule.propertyName === property)
+    .filter((rule) => rule.type === ValidationTypes.CONDITIONAL_VALIDATION)
+    .some(({ constraints }) => {
+      const condition = constraints[0] as (dto: object, value: unknown) => boolean;
+      return !condition(dto, (dto as Record<string, unknown>)[property]);
+    });
 }
 
 /**
@@ -138,32 +205,44 @@ async function describeError(
   parentLoc: ErrorDetail['loc'],
 ): Promise<ErrorDetail[]> {
   const { property, constraints = {}, children = [] } = error;
+  const value: unknown = error.value;
   const loc = [...parentLoc, Array.isArray(sent) ? Number(property) : property];
-  const container = sent as Record<string, unknown>;
+  const container = Object(sent) as Record<string, unknown>;
   if (!Object.hasOwn(container, property)) return [missing(loc, sent)];
   const input = container[property];
+  if (!hasConstraints(error)) return describeErrors(children, input, loc);
 
-  const failed = Object.keys(constraints);
-  if (failed.length === 0) return describeErrors(children, input, loc);
+  const failed = await Promise.all(
+    Object.entries(constraints).map(async ([name, message]): Promise<Failure> => {
+      const candidates = rules.filter(
+        (rule) => rule.propertyName === property && nameOf(rule) === name,
+      );
+      return { name, message, rule: await failing(candidates, error) };
+    }),
+  );
+  const wholeField = mostTelling(failed.filter(({ rule }) => !rule?.each));
+  if (wholeField) return [entry(word(wholeField), loc, input)];
+  if (!Array.isArray(value)) return [entry(LIST_TYPE, loc, input)];
 
-  const ruleOf = (name: string) =>
-    rules.find((rule) => rule.propertyName === property && nameOf(rule) === name);
-  const word = (name: string) =>
-    WORDINGS.get(name)?.(ruleOf(name)?.constraints ?? []) ?? {
-      type: 'value_error',
-      msg: String(constraints[name]),
-    };
-
-  const wholeField = mostTelling(failed.filter((name) => !ruleOf(name)?.each));
-  if (wholeField !== undefined) return [entry(word(wholeField), loc, input)];
-  if (!Array.isArray(input)) return [entry(LIST_TYPE, loc, input)];
-
-  const elements = input.map(async (element: unknown, index) => {
-    const holds = await Promise.all(failed.map((name) => satisfies(ruleOf(name), element, error)));
-    const name = mostTelling(failed.filter((_, i) => !holds[i]));
-    return name === undefined ? [] : [entry(word(name), [...loc, index], element)];
+  // What was validated may differ from what was sent: entries quote what was sent, where they can.
+  const items = Array.isArray(input) ? (input as unknown[]) : value;
+  const elements = value.map(async (element: unknown, index) => {
+    const holds = await Promise.all(failed.map(({ rule }) => satisfies(rule, element, error)));
+    const failure = mostTelling(failed.filter((_, i) => !holds[i]));
+    return failure ? [entry(word(failure), [...loc, index], items[index])] : [];
   });
   return (await Promise.all(elements)).flat();
+}
+
+/** A rule that a field failed, and class-validator's message about it. */
+interface Failure {
+  name: string;
+  message: string;
+  rule: Rule | undefined;
+}
+
+function word({ name, message, rule }: Failure): Wording {
+  return WORDINGS.get(name)?.(rule?.constraints ?? []) ?? { type: 'value_error', msg: message };
 }
 
 function entry(wording: Wording, loc: ErrorDetail['loc'], input: unknown): ErrorDetail {
@@ -172,16 +251,27 @@ function entry(wording: Wording, loc: ErrorDetail['loc'], input: unknown): Error
 }
 
 /** Of the rules that failed, the one to tell: pydantic's first, then the first in the source. */
-function mostTelling(names: string[]): string | undefined {
+function mostTelling(failures: Failure[]): Failure | undefined {
+  for (const name of PRECEDENCE) {
+    const failure = failures.find((one) => one.name === name);
+    if (failure) return failure;
+  }
   // Decorators register from the bottom up.
-  return PRECEDENCE.find((name) => names.includes(name)) ?? names.at(-1);
+  return failures.at(-1);
 }
 
-function nameOf(rule: Rule): string {
-  return constraintsOf(rule)[0]?.name ?? rule.type;
+/** Of the rules of one name on a field, such as two patterns, the one that failed. */
+async function failing(candidates: Rule[], error: ValidationError): Promise<Rule | undefined> {
+  if (candidates.length === 1) return candidates[0];
+  for (const rule of candidates.toReversed()) {
+    const value: unknown = error.value;
+    const values: unknown[] = rule.each && Array.isArray(value) ? value : [value];
+    for (const one of values) if (!(await satisfies(rule, one, error))) return rule;
+  }
+  return undefined;
 }
 
-/** Asks a rule again about one element: class-validator only tells that some element failed. */
+/** Asks a rule again: class-validator tells neither which of two nor which element failed. */
 async function satisfies(
   rule: Rule | undefined,
   value: unknown,
@@ -199,6 +289,10 @@ async function satisfies(
     if (!(await instance.validate(value, args))) return false;
   }
   return true;
+}
+
+function nameOf(rule: Rule): string {
+  return constraintsOf(rule)[0]?.name ?? rule.type;
 }
 
 function constraintsOf(rule: Rule) {

@@ -1,5 +1,6 @@
-import { HttpException, type Type } from '@nestjs/common';
-import { Type as Nested } from 'class-transformer';
+import { HttpException, Logger, type Type } from '@nestjs/common';
+import { jest } from '@jest/globals';
+import { Transform, Type as Nested } from 'class-transformer';
 import {
   ArrayMinSize,
   IsArray,
@@ -18,6 +19,8 @@ import {
   Min,
   MinLength,
   Validate,
+  ValidateBy,
+  ValidateIf,
   ValidateNested,
   ValidatorConstraint,
   type ValidatorConstraintInterface,
@@ -34,9 +37,21 @@ enum Size {
   Large,
 }
 
+class Home {
+  @IsOptional()
+  @ValidateNested()
+  @Nested(() => Owner)
+  keeper?: unknown;
+}
+
 class Owner {
   @IsString()
   name!: string;
+
+  @IsOptional()
+  @ValidateNested()
+  @Nested(() => Home)
+  home?: Home;
 
   @IsOptional()
   @IsInt()
@@ -240,6 +255,16 @@ describe('ValidationPipe', () => {
         { type: 'value_error', msg: 'x must be an email' },
       ],
       [
+        'of two patterns the one that does not match',
+        [Matches(/[A-Z]/), Matches(/[0-9]/)],
+        'a1',
+        {
+          type: 'string_pattern_mismatch',
+          msg: "String should match pattern '[A-Z]'",
+          ctx: { pattern: '[A-Z]' },
+        },
+      ],
+      [
         'the words of the author',
         [IsEmail({}, { message: 'no address' })],
         'b',
@@ -369,6 +394,86 @@ describe('ValidationPipe', () => {
         ],
       ],
       [
+        'a list in place of an object',
+        owner,
+        [],
+        [{ ...modelType, loc: ['body', 'x'], input: [] }],
+      ],
+      [
+        'a list of right objects in place of an object',
+        owner,
+        [{ name: 'a' }],
+        [{ ...modelType, loc: ['body', 'x'], input: [{ name: 'a' }] }],
+      ],
+      [
+        'an object in place of a list, where only its items have rules',
+        dtoOf(
+          ValidateNested({ each: true }),
+          Nested(() => Owner),
+        ),
+        { name: 'a' },
+        [
+          {
+            type: 'list_type',
+            msg: 'Input should be a valid list',
+            loc: ['body', 'x'],
+            input: { name: 'a' },
+          },
+        ],
+      ],
+      [
+        'a list in place of an object, deep inside others',
+        owners,
+        [
+          { name: 'a', home: { keeper: { name: 'b' } } },
+          { name: 'a', home: { keeper: [] } },
+        ],
+        [{ ...modelType, loc: ['body', 'x', 1, 'home', 'keeper'], input: [] }],
+      ],
+      [
+        'the items that failed, when they were changed before they were checked',
+        dtoOf(
+          Transform(({ value }: { value: string[] }) => value.map((item) => item.trim())),
+          MinLength(1, { each: true }),
+        ),
+        [' ', 'a'],
+        [
+          {
+            type: 'string_too_short',
+            msg: 'String should have at least 1 character',
+            loc: ['body', 'x', 0],
+            input: ' ',
+            ctx: { min_length: 1 },
+          },
+        ],
+      ],
+      [
+        'the items of a list that was made of a text',
+        dtoOf(
+          Transform(({ value }: { value: string }) => value.split(',')),
+          IsIn(['a', 'b'], { each: true }),
+        ),
+        'a,c',
+        [
+          {
+            type: 'literal_error',
+            msg: "Input should be 'a' or 'b'",
+            loc: ['body', 'x', 1],
+            input: 'c',
+            ctx: { expected: "'a' or 'b'" },
+          },
+        ],
+      ],
+      [
+        'an absent field of an object that was made of null',
+        dtoOf(
+          Transform(() => new Owner()),
+          ValidateNested(),
+        ),
+        null,
+        [{ type: 'missing', msg: 'Field required', loc: ['body', 'x', 'name'], input: null }],
+      ],
+      [
         'a value in place of a list of values',
         tags,
         'abc',
@@ -449,6 +554,48 @@ describe('ValidationPipe', () => {
         detail: [{ type: 'missing', loc: [location, 'x'], msg: 'Field required', input: {} }],
       });
     });
+  });
+
+  it.each<[string, Type, unknown]>([
+    ['a rule', dtoOf(IsEmail()), '\ud800'],
+    [
+      'a conversion',
+      dtoOf(
+        Nested(() => Number),
+        IsInt(),
+      ),
+      { valueOf: 1, toString: 1 },
+    ],
+  ])('answers 422 to what %s cannot take', async (_, dto, x) => {
+    jest.spyOn(Logger.prototype, 'warn').mockReturnValueOnce(undefined);
+    expect(await validate(dto, { x })).toEqual({
+      detail: [
+        { type: 'value_error', loc: ['body'], msg: 'Input could not be validated', input: { x } },
+      ],
+    });
+  });
+
+  it('does not take the failure of a rule for a fault of the client', async () => {
+    const broken = dtoOf(
+      ValidateBy({
+        name: 'broken',
+        validator: {
+          validate: () => {
+            throw new Error('no database');
+          },
+        },
+      }),
+    );
+    await expect(validate(broken, { x: 1 })).rejects.toThrow('no database');
+  });
+
+  it('leaves nested objects alone where a condition takes their rules away', async () => {
+    const optional = dtoOf(
+      ValidateIf(() => false),
+      ValidateNested(),
+      Nested(() => Owner),
+    );
+    expect(await validate(optional, { x: [] })).toEqual({ x: [] });
   });
 
   describe('hands on', () => {

@@ -1,13 +1,20 @@
 import {
   type ArgumentMetadata,
   Injectable,
+  Logger,
   type PipeTransform,
   type Type,
   UnprocessableEntityException,
 } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
-import { validate } from 'class-validator';
-import { describeErrors, type ErrorDetail, missing, notAnObject } from './validation-errors.js';
+import { validate, type ValidationError } from 'class-validator';
+import {
+  describeErrors,
+  type ErrorDetail,
+  missing,
+  notAnObject,
+  withWrongShapes,
+} from './validation-errors.js';
 
 /** Where FastAPI says that a value stood, by the decorator that asked for it. */
 const LOCATIONS: Partial<Record<ArgumentMetadata['type'], string>> = {
@@ -29,6 +36,8 @@ const PROTOTYPE_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
  */
 @Injectable()
 export class ValidationPipe implements PipeTransform {
+  private readonly logger = new Logger(ValidationPipe.name);
+
   async transform(value: unknown, { type, metatype }: ArgumentMetadata): Promise<unknown> {
     const location = LOCATIONS[type];
     if (location === undefined || !isDto(metatype)) return value;
@@ -37,8 +46,20 @@ export class ValidationPipe implements PipeTransform {
     if (typeof value !== 'object' || Array.isArray(value)) {
       throw unprocessable([notAnObject(loc, value)]);
     }
-    const dto = plainToInstance<object, unknown>(metatype, withoutPrototypeKeys(value));
-    const errors = await validate(dto, { whitelist: true, forbidUnknownValues: false });
+    let dto: object;
+    let errors: ValidationError[];
+    try {
+      dto = plainToInstance<object, unknown>(metatype, withoutPrototypeKeys(value));
+      errors = await validate(dto, { whitelist: true, forbidUnknownValues: false });
+    } catch (error) {
+      // Some conversions and rules throw at what they cannot take, such as half a surrogate pair.
+      if (!(error instanceof TypeError || error instanceof URIError)) throw error;
+      this.logger.warn(error);
+      throw unprocessable([
+        { type: 'value_error', loc, msg: 'Input could not be validated', input: value },
+      ]);
+    }
+    errors = withWrongShapes(dto, errors);
     if (errors.length > 0) throw unprocessable(await describeErrors(errors, value, loc));
     return dto;
   }
