@@ -2,12 +2,13 @@
 // nothing and fails when the committed file is another, or when the linter finds an error.
 import { readFile, writeFile } from 'node:fs/promises';
 import { createConfig, formatProblems, getTotals, lintFromString } from '@redocly/openapi-core';
-import { createApp } from '../dist/app.js';
-import { buildDocument } from '../dist/platform/openapi.js';
 
 const FILE = 'openapi.json';
 
-const app = await createApp({ log: { write: () => undefined } });
+process.env.LOG_LEVEL = 'silent';
+const { createApp } = await import('../dist/app.js');
+const { buildDocument } = await import('../dist/platform/openapi.js');
+const app = await createApp();
 await app.init();
 const source = `${JSON.stringify(buildDocument(app), null, 2)}\n`;
 await app.close();

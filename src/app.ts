@@ -1,37 +1,42 @@
-import { ConfigService } from '@nestjs/config';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { Logger } from 'nestjs-pino';
-import type { DestinationStream } from 'pino';
 import { AppModule } from './app.module.js';
-import type { Config } from './platform/config.js';
+import { settings } from './platform/config.js';
 import { HttpAdapter } from './platform/http/adapter.js';
-import { loggingModule } from './platform/logging/logging.module.js';
+import { rejectMalformed } from './platform/http/malformed.js';
+import { requestId } from './platform/http/request-id.js';
+import { docsSecurityHeaders, securityHeaders } from './platform/http/security.js';
+import type { LogDestination } from './platform/logging/log-destination.js';
+import { createLogging } from './platform/logging/logging.js';
+import { openLog } from './platform/logging/open-log.js';
+import { quietPath } from './platform/logging/request-log.js';
 import { serveDocument } from './platform/openapi.js';
 
 /**
  * Builds the application, the same one for production, tests and tools. `listen()` or `init()` is
  * the caller's.
  *
- * @param options.log where the log goes, line by line; standard output unless it is given
+ * @param options.log where the log goes; what the settings say unless it is given
  * @throws Error that says what to do, when a setting or a feature's folder is wrong
  */
 export async function createApp(
-  options: { log?: DestinationStream } = {},
+  options: { log?: LogDestination } = {},
 ): Promise<NestExpressApplication> {
-  const adapter = new HttpAdapter();
+  const logging = createLogging(settings, options.log ?? (await openLog(settings)));
+  const adapter = new HttpAdapter(settings.BODY_LIMIT);
   const app = await NestFactory.create<NestExpressApplication>(
-    { module: AppModule, imports: [loggingModule(options.log)] },
+    { module: AppModule, imports: [logging.module] },
     adapter,
     {
       abortOnError: false,
       bodyParser: false,
-      bufferLogs: true,
+      logger: logging.logger,
       routeConflictPolicy: { duplicate: 'error' },
     },
   );
-  app.useLogger(app.get(Logger));
-  adapter.setBodyLimit(app.get<Config>(ConfigService).get('BODY_LIMIT', { infer: true }));
+  app.use(requestId, logging.requestLog, securityHeaders, rejectMalformed);
+  app.use(['/docs', '/openapi.json', '/openapi.yaml'], quietPath);
+  app.use('/docs', docsSecurityHeaders);
   serveDocument(app);
   return app;
 }

@@ -1,5 +1,7 @@
+import { EventEmitter } from 'node:events';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { createApp } from '../src/app.js';
+import { LogDestination, type LogSink } from '../src/platform/logging/log-destination.js';
 
 /** One record of the log, as it was written. */
 export type LogRecord = Record<string, unknown>;
@@ -11,8 +13,25 @@ export interface TestApp {
   log: LogRecord[];
 }
 
+/** Takes every line at once, as a fast disk would. */
+class Memory extends EventEmitter implements LogSink {
+  readonly records: LogRecord[] = [];
+
+  write(line: string): void {
+    if (line === '') return;
+    this.records.push(JSON.parse(line) as LogRecord);
+    this.emit('write', Buffer.byteLength(line));
+  }
+
+  reopen(): void {
+    throw new Error('There is no file to reopen.');
+  }
+}
+
 const open: NestExpressApplication[] = [];
-const log: LogRecord[] = [];
+// nestjs-pino has one root logger for the process, so all applications of a file share this log.
+const memory = new Memory();
+const destination = new LogDestination(memory);
 
 /**
  * Builds the real application with a log that the test can read, listening on a free port of the
@@ -23,15 +42,12 @@ const log: LogRecord[] = [];
 export async function createTestApp(
   prepare: (app: NestExpressApplication) => void = () => undefined,
 ): Promise<TestApp> {
-  // The root logger is one for the process, so all applications of a file share this log.
-  const app = await createApp({
-    log: { write: (line) => void log.push(JSON.parse(line) as LogRecord) },
-  });
+  const app = await createApp({ log: destination });
   prepare(app);
   await app.listen(0, '127.0.0.1');
   open.push(app);
-  log.length = 0;
-  return { app, log };
+  memory.records.length = 0;
+  return { app, log: memory.records };
 }
 
 afterAll(async () => {

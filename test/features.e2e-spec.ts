@@ -32,7 +32,8 @@ const PET_PROFILE = {
     }`,
   'dto/pet-profile.dto.ts': `
     import { ApiProperty } from '@nestjs/swagger';
-    import { IsInt, IsString } from 'class-validator';
+    import { Type } from 'class-transformer';
+    import { IsInt, IsOptional, IsString, ValidateNested } from 'class-validator';
 
     export class PetProfile {
       @ApiProperty({ example: 'Rex' })
@@ -42,6 +43,12 @@ const PET_PROFILE = {
       @ApiProperty({ example: 3 })
       @IsInt()
       age!: number;
+
+      @ApiProperty({ description: 'Who it came from.', required: false, type: () => PetProfile })
+      @IsOptional()
+      @ValidateNested()
+      @Type(() => PetProfile)
+      mother?: PetProfile;
     }`,
 };
 
@@ -59,14 +66,14 @@ describe('a folder that is dropped into src/features', () => {
     }
     const nest = resolve('node_modules/@nestjs/cli/bin/nest.js');
     await promisify(execFile)(process.execPath, [nest, 'build'], { cwd: project });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await rm(project, { recursive: true });
   });
 
   it('is served, validated and documented without another edit', async () => {
-    const service = await startService({}, project);
+    const service = await startService({ cwd: project });
     const add = async (body: string) => {
       const headers = { 'Content-Type': 'application/json' };
       const answer = await fetch(`${service.url}/pet-profile`, { method: 'POST', headers, body });
@@ -113,8 +120,17 @@ describe('a folder that is dropped into src/features', () => {
     await stopService(service);
   });
 
+  it('is gone when it is deleted, though a build still has it', async () => {
+    const stale = join(project, 'dist/features/pet-old');
+    await mkdir(stale);
+    const service = await startService({ cwd: project });
+    expect((await stopService(service)).code).toBe(0);
+    await rm(stale, { recursive: true });
+  });
+
   describe('stops the start with a sentence', () => {
     const twin = () => join(project, 'dist/features/pet-twin');
+    const twinSource = () => join(project, 'src/features/pet-twin');
 
     /** Puts a second feature beside the first, made of its files with some words changed. */
     async function addTwin(...changes: [string | RegExp, string][]) {
@@ -127,13 +143,17 @@ describe('a folder that is dropped into src/features', () => {
       }
     }
 
-    afterEach(async () => {
-      await rm(twin(), { recursive: true });
+    beforeEach(async () => {
+      await mkdir(twinSource());
     });
 
-    it('when it has no module file', async () => {
-      await mkdir(twin());
-      expect(await runToEnd({}, project)).toEqual({
+    afterEach(async () => {
+      await rm(twin(), { recursive: true, force: true });
+      await rm(twinSource(), { recursive: true });
+    });
+
+    it('when it has no module file, nor anything to compile', async () => {
+      expect(await runToEnd({ cwd: project })).toEqual({
         code: 1,
         stdout: '',
         stderr:
@@ -146,12 +166,25 @@ describe('a folder that is dropped into src/features', () => {
         [/PetProfile(?=Module|Controller|\b)/g, 'PetTwin'],
         [/\/pet-profile(?=\.)/g, '/pet-twin'],
       );
-      expect(await runToEnd({}, project)).toEqual({
+      expect(await runToEnd({ cwd: project })).toEqual({
         code: 1,
         stdout: '',
         stderr:
           'dist/features/pet-twin/pet-twin.module.js: expected the route POST /pet-profile to be claimed once, found it in dist/features/pet-profile/pet-profile.module.js too\n',
       });
+    });
+
+    it('when Nest cannot put its parts together', async () => {
+      await addTwin([/PetProfile/g, 'PetTwin'], [/pet-profile/g, 'pet-twin']);
+      const file = join(twin(), 'pet-twin.module.js');
+      const source = await readFile(file, 'utf8');
+      const provider = '{ provide: "twin", useFactory: () => 1, inject: ["nobody"] }';
+      await writeFile(file, source.replace('({', `({ providers: [${provider}], `));
+      const { code, stderr } = await runToEnd({ cwd: project });
+      expect(code).toBe(1);
+      expect(stderr).toMatch(
+        /^Nest can't resolve dependencies of the twin [^\n]*PetTwinModule[^\n]*\n$/,
+      );
     });
 
     it('when it claims the name of a DTO of another feature', async () => {
@@ -160,7 +193,7 @@ describe('a folder that is dropped into src/features', () => {
         [/\/pet-profile(?=\.)/g, '/pet-twin'],
         [`'pet-profile'`, `'pet-twin'`],
       );
-      expect(await runToEnd({}, project)).toEqual({
+      expect(await runToEnd({ cwd: project })).toEqual({
         code: 1,
         stdout: '',
         stderr:

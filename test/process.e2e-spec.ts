@@ -15,19 +15,19 @@ describe('node dist/main.js', () => {
       status: 'ok',
       message: 'PetSage API is alive and running!',
     });
-    await stopService(service);
+    expect(await stopService(service)).toMatchObject({ code: 0, stderr: '' });
     await expect(fetch(`${service.url}/system/healthz`)).rejects.toThrow();
   });
 
   it('ends with code 1 and a line for each wrong setting', async () => {
     const env = { PORT: 'http', LOG_LEVEL: 'loud', BODY_LIMIT: 'big', SECRET: 'hunter2' };
-    expect(await runToEnd(env)).toEqual({
+    expect(await runToEnd({ env })).toEqual({
       code: 1,
       stdout: '',
       stderr: [
         'PORT: expected a whole number from 0 to 65535, got "http"',
         'LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent, got "loud"',
-        'BODY_LIMIT: expected a size such as 500b, 100kb or 2mb, at least 1 byte, got "big"',
+        'BODY_LIMIT: expected a size from 1b to 99mb, such as 100kb, got "big"',
         '',
       ].join('\n'),
     });
@@ -37,7 +37,7 @@ describe('node dist/main.js', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const { code, stderr } = await runToEnd({ HOST: '127.0.0.1', PORT: String(port) });
+    const { code, stderr } = await runToEnd({ env: { PORT: String(port) } });
     server.close();
     expect(code).toBe(1);
     expect(stderr).toBe(
@@ -46,7 +46,7 @@ describe('node dist/main.js', () => {
   });
 
   it('obeys its settings', async () => {
-    const service = await startService({ BODY_LIMIT: '20b' });
+    const service = await startService({ env: { BODY_LIMIT: '20b' } });
     const answer = await fetch(`${service.url}/api/v1/system/smoke-test`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
@@ -63,7 +63,10 @@ describe('node dist/main.js', () => {
     const folder = await mkdtemp(join(tmpdir(), 'petsage-env-'));
     await symlink(resolve('dist'), join(folder, 'dist'));
     await writeFile(join(folder, '.env'), 'PORT=wrong\nLOG_LEVEL=loud\n');
-    const { code, stderr } = await runToEnd({ LOG_LEVEL: 'error' }, folder);
+    const { code, stderr } = await runToEnd({
+      env: { LOG_LEVEL: 'error' },
+      cwd: folder,
+    });
     await rm(folder, { recursive: true });
     expect(code).toBe(1);
     expect(stderr).toBe('PORT: expected a whole number from 0 to 65535, got "wrong"\n');

@@ -1,13 +1,20 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { jest } from '@jest/globals';
 
-/** The built service as a process of its own, listening. */
+// A process takes a second to start, and several on a busy machine.
+jest.setTimeout(60_000);
+
+/** The built service as a process of its own, listening on the loopback interface. */
 export interface Service {
   url: string;
-  process: ChildProcessByStdio<null, Readable, Readable>;
+  process: ChildProcess;
+  /** What it wrote to standard output and to standard error, when it is gone. */
+  stdout: Promise<string>;
+  stderr: Promise<string>;
 }
 
 /** A process that is over. */
@@ -17,54 +24,76 @@ export interface Ended {
   stderr: string;
 }
 
-const running = new Set<Service['process']>();
+/** How to run `node dist/main.js`. */
+export interface Run {
+  /** Settings; of the tests' own environment it gets the path alone. */
+  env?: Record<string, string>;
+  /** The folder of the project. */
+  cwd?: string;
+  /** A descriptor for its standard output, in place of a pipe that is read. */
+  stdout?: number;
+}
+
+const running = new Set<ChildProcess>();
 
 afterAll(() => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/**
- * Runs `node dist/main.js`.
- *
- * @param cwd the project's folder
- * @param env settings; of the environment of the tests it gets the path alone
- */
-function run(cwd: string, env: Record<string, string>): Service['process'] {
+function run({ env, cwd, stdout }: Run): Omit<Service, 'url'> {
   const child = spawn(process.execPath, ['dist/main.js'], {
     cwd,
-    env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, HOST: '127.0.0.1', ...env },
+    stdio: ['ignore', stdout ?? 'pipe', 'pipe'],
   });
   running.add(child);
   child.once('exit', () => running.delete(child));
-  return child;
+  return {
+    process: child,
+    stdout: child.stdout ? text(child.stdout) : Promise.resolve(''),
+    stderr: child.stderr ? text(child.stderr) : Promise.resolve(''),
+  };
 }
 
 /** Runs the service where it is expected to end by itself. */
-export async function runToEnd(env: Record<string, string> = {}, cwd = '.'): Promise<Ended> {
-  const child = run(cwd, env);
-  const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'exit') as Promise<[number | null]>,
-  ]);
-  return { code, stdout, stderr };
+export async function runToEnd(options: Run = {}): Promise<Ended> {
+  return ended(run(options));
 }
 
-/** Starts the service on a free port of the loopback interface and waits until it listens. */
-export async function startService(env: Record<string, string> = {}, cwd = '.'): Promise<Service> {
-  const child = run(cwd, { HOST: '127.0.0.1', PORT: '0', ...env });
-  const failure = text(child.stderr);
-  for await (const line of createInterface(child.stdout)) {
-    const url = /Listening on (http:\/\/[^ ,"]+)/.exec(line)?.[1];
-    if (url !== undefined) return { url, process: child };
+async function ended(child: Omit<Service, 'url'>): Promise<Ended> {
+  const { exitCode } = child.process;
+  const [code] = exitCode === null ? ((await once(child.process, 'exit')) as [number]) : [exitCode];
+  return { code, stdout: await child.stdout, stderr: await child.stderr };
+}
+
+/** Starts the service on a free port and waits until it answers. */
+export async function startService(options: Run = {}): Promise<Service> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const service = { url, ...run({ ...options, env: { ...options.env, PORT: String(port) } }) };
+  for (;;) {
+    if (service.process.exitCode !== null) {
+      throw new Error(`The service did not start: ${await service.stderr}`);
+    }
+    const alive = await fetch(`${url}/system/healthz`).catch(() => undefined);
+    if (alive?.ok) return service;
   }
-  throw new Error(`The service did not start: ${await failure}`);
 }
 
-/** Ends a service and waits until it is gone. */
-export async function stopService({ process: child }: Service): Promise<void> {
-  const exit = once(child, 'exit');
-  child.kill('SIGTERM');
-  await exit;
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Ends a service by a signal and waits until it is gone. */
+export async function stopService(
+  service: Service,
+  signal: NodeJS.Signals = 'SIGTERM',
+): Promise<Ended> {
+  service.process.kill(signal);
+  return ended(service);
 }

@@ -1,7 +1,16 @@
 import { applyDecorators } from '@nestjs/common';
-import { ConfigModule, type ConfigService } from '@nestjs/config';
+import { ConfigModule } from '@nestjs/config';
 import { plainToInstance, Transform } from 'class-transformer';
-import { IsIn, IsInt, Matches, Max, Min, validateSync } from 'class-validator';
+import {
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  Min,
+  validateSync,
+} from 'class-validator';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
@@ -21,7 +30,8 @@ function WholeNumber(min: number, max: number) {
 /**
  * Every setting of the service: name, type, default and check. Each comes from the environment
  * variable of its name (or, for local work, from a `.env` file in the working directory; the
- * environment wins). Unset and empty mean the default.
+ * environment wins). Unset and empty mean the default. A provider injects them as
+ * `ConfigService<Settings, true>`.
  */
 export class Settings {
   /** The TCP port it listens on. 0 lets the system choose a free one. */
@@ -32,40 +42,43 @@ export class Settings {
   @Matches(/^[\w.:-]+$/, { message: 'expected an IP address or a host name' })
   HOST: string = '0.0.0.0';
 
-  /** Records below this level are not written. */
+  /** Log records below this level are not written. */
   @IsIn(LOG_LEVELS, { message: `expected one of ${LOG_LEVELS.join(', ')}` })
   LOG_LEVEL: string = 'info';
 
+  /** The file that the log is appended to, opened anew on SIGHUP. Unset is standard output. */
+  @IsString()
+  @IsOptional()
+  LOG_FILE?: string;
+
+  /** How long the check of the log waits until its record has left, in milliseconds. */
+  @WholeNumber(1, 60_000)
+  LOG_PROBE_TIMEOUT_MS: number = 1000;
+
   /** The largest request body, after decompression. A plain number is in bytes, 1kb is 1024. */
-  @Matches(/^[1-9]\d*(b|kb|mb)?$/i, {
-    message: 'expected a size such as 500b, 100kb or 2mb, at least 1 byte',
+  @Matches(/^([1-9]\d{0,7}b?|[1-9]\d{0,4}kb|[1-9]\d?mb)$/i, {
+    message: 'expected a size from 1b to 99mb, such as 100kb',
   })
   BODY_LIMIT: string = '100kb';
 }
 
-/** Gives a provider its settings: inject `ConfigService` under this type. */
-export type Config = ConfigService<Settings, true>;
-
 /**
  * Reads the settings out of an environment and checks them.
  *
- * @throws Error whose message has one line for each wrong variable: its name, what was expected,
- *   and what it held.
+ * @throws AggregateError with an error for each wrong variable: its name, what was expected, and
+ *   what it held
  */
 export function readSettings(env: Record<string, unknown>): Settings {
-  const given = Object.keys(new Settings())
-    .filter((name) => env[name] !== undefined && env[name] !== '')
-    .map((name) => [name, env[name]]);
+  const given = Object.entries(env).filter(([, value]) => value !== '');
   const settings = plainToInstance(Settings, Object.fromEntries(given));
-  const errors = validateSync(settings);
+  const errors = validateSync(settings, { whitelist: true });
   if (errors.length > 0) {
-    throw new Error(
-      errors
-        .map(({ property, value, constraints }) => {
-          const [expected] = Object.values(constraints ?? {});
-          return `${property}: ${expected}, got ${JSON.stringify(value)}`;
-        })
-        .join('\n'),
+    throw new AggregateError(
+      errors.map(({ property, constraints }) => {
+        const [expected] = Object.values(constraints ?? {});
+        return new Error(`${property}: ${expected}, got ${JSON.stringify(env[property])}`);
+      }),
+      'The settings are wrong',
     );
   }
   return settings;
@@ -75,10 +88,13 @@ export function readSettings(env: Record<string, unknown>): Settings {
  * `@nestjs/config` with the checked settings, for the whole application. A `.env` file is a
  * convenience of local work, so the tests, which must not depend on it, do not read it.
  *
- * @throws Error as {@link readSettings} does, while the application's modules load.
+ * @throws AggregateError as {@link readSettings} does, while the application's modules load
  */
 export const configModule = await ConfigModule.forRoot({
   isGlobal: true,
   ignoreEnvFile: process.env.NODE_ENV === 'test',
   validate: readSettings,
 });
+
+/** The same settings, for what is built before the modules are. */
+export const settings = readSettings(process.env);

@@ -1,4 +1,7 @@
+import { ServiceUnavailableException } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
+import { jest } from '@jest/globals';
+import { UndeliveredError } from '../../platform/logging/log-destination.js';
 import { SmokeTestController } from './smoke-test.controller.js';
 import { SmokeTestService } from './smoke-test.service.js';
 
@@ -8,7 +11,7 @@ describe('SmokeTestController', () => {
     checkOperation: () => 'checkOperation',
     checkLiveness: () => 'checkLiveness',
     checkBuilder: () => 'checkBuilder',
-    checkLogging: () => 'checkLogging',
+    checkLogging: () => Promise.resolve('checkLogging'),
     echo: (ping: string) => `echo ${ping}`,
   };
   let controller: SmokeTestController;
@@ -23,10 +26,23 @@ describe('SmokeTestController', () => {
 
   it.each(['checkOperation', 'checkLiveness', 'checkBuilder', 'checkLogging'] as const)(
     'leaves %s to the service',
-    (check) => {
-      expect(controller[check]()).toBe(check);
+    async (check) => {
+      expect(await controller[check]()).toBe(check);
     },
   );
+
+  it('answers 503 with the reason when the record of the check of the log did not leave', async () => {
+    jest.spyOn(service, 'checkLogging').mockRejectedValueOnce(new UndeliveredError('no space'));
+    await expect(controller.checkLogging()).rejects.toEqual(
+      new ServiceUnavailableException('no space'),
+    );
+  });
+
+  it('leaves another failure of it to the error filter', async () => {
+    const error = new Error('unforeseen');
+    jest.spyOn(service, 'checkLogging').mockRejectedValueOnce(error);
+    await expect(controller.checkLogging()).rejects.toBe(error);
+  });
 
   it('hands the ping of the body to the service', () => {
     expect(controller.echo({ ping: 'hello' })).toBe('echo hello');

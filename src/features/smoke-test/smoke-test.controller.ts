@@ -1,5 +1,21 @@
-import { Body, Controller, Get, Header, HttpCode, Post } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  Body,
+  Controller,
+  Get,
+  Header,
+  HttpCode,
+  Post,
+  ServiceUnavailableException,
+} from '@nestjs/common';
+import {
+  ApiOkResponse,
+  ApiOperation,
+  ApiServiceUnavailableResponse,
+  ApiTags,
+} from '@nestjs/swagger';
+import { HTTPError } from '../../platform/http/error-responses.dto.js';
+import { UndeliveredError } from '../../platform/logging/log-destination.js';
+import { Quiet } from '../../platform/logging/quiet.decorator.js';
 import { BuilderResponse } from './dto/builder-response.dto.js';
 import { EchoRequest } from './dto/echo-request.dto.js';
 import { EchoResponse } from './dto/echo-response.dto.js';
@@ -15,6 +31,7 @@ export class SmokeTestController {
 
   @Get('api/v1/smoke-test')
   @Header('Cache-Control', 'no-store')
+  @Quiet()
   @ApiTags('Health & Monitoring')
   @ApiOperation({
     summary: 'Perform a simple smoke test',
@@ -28,6 +45,7 @@ export class SmokeTestController {
 
   @Get('system/healthz')
   @Header('Cache-Control', 'no-store')
+  @Quiet()
   @ApiTags('System Health')
   @ApiOperation({
     summary: 'Perform a System Health Check',
@@ -41,6 +59,7 @@ export class SmokeTestController {
 
   @Get('smoke-test')
   @Header('Cache-Control', 'no-store')
+  @Quiet()
   @ApiTags('System Health')
   @ApiOperation({
     summary: 'Perform a System Smoke Test',
@@ -54,20 +73,33 @@ export class SmokeTestController {
 
   @Get('v1/health/smoke-test')
   @Header('Cache-Control', 'no-store')
+  @Quiet()
   @ApiTags('Health & Monitoring')
   @ApiOperation({
     summary: 'Perform a System Smoke Test',
     description:
-      'Writes one record to the log, `Executing PetSage smoke test.`, which carries the `X-Request-Id` of the response as `requestId`. For monitors of the log pipeline: look for the record where the logs arrive.',
+      'Writes one record to the log, `Executing PetSage smoke test.`, which carries the `X-Request-Id` of the response as `requestId`, and answers 200 when that record has really left the process. For monitors of the log pipeline: look for the record where the logs arrive.',
   })
-  @ApiOkResponse({ description: 'The record was written.', type: LoggingResponse })
-  checkLogging(): LoggingResponse {
-    return this.smokeTest.checkLogging();
+  @ApiOkResponse({ description: 'The record has left the process.', type: LoggingResponse })
+  @ApiServiceUnavailableResponse({
+    description:
+      'The record has not left the process: its destination refused it, did not take it within `LOG_PROBE_TIMEOUT_MS`, or so much waits for it that the record was dropped. The detail says which.',
+    type: HTTPError,
+    example: { detail: "The log's destination refused the record: ENOSPC" },
+  })
+  async checkLogging(): Promise<LoggingResponse> {
+    try {
+      return await this.smokeTest.checkLogging();
+    } catch (error) {
+      if (error instanceof UndeliveredError) throw new ServiceUnavailableException(error.message);
+      throw error;
+    }
   }
 
   @Post('api/v1/system/smoke-test')
   @HttpCode(200)
   @Header('Cache-Control', 'no-store')
+  @Quiet()
   @ApiTags('System Health')
   @ApiOperation({
     summary: 'Perform a simple smoke test',

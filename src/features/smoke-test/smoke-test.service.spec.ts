@@ -1,17 +1,28 @@
-import { Logger } from '@nestjs/common';
 import { jest } from '@jest/globals';
+import { UndeliveredError } from '../../platform/logging/log-destination.js';
+import type { LogProbe } from '../../platform/logging/log-probe.js';
 import { SmokeTestService } from './smoke-test.service.js';
 
 describe('SmokeTestService', () => {
-  const service = new SmokeTestService();
+  let delivered: unknown[];
+  let failure: Error | undefined;
+  const logProbe: Pick<LogProbe, 'deliver'> = {
+    deliver: (...record) => {
+      if (failure) return Promise.reject(failure);
+      delivered.push(record);
+      return Promise.resolve();
+    },
+  };
+  const service = new SmokeTestService(logProbe as LogProbe);
 
   beforeEach(() => {
+    delivered = [];
+    failure = undefined;
     jest.useFakeTimers({ now: new Date('2026-01-31T12:00:00.123Z') });
   });
 
   afterEach(() => {
     jest.useRealTimers();
-    jest.restoreAllMocks();
   });
 
   it('checks operation with the time of the answer', () => {
@@ -37,16 +48,16 @@ describe('SmokeTestService', () => {
     });
   });
 
-  it('checks logging by one record', () => {
-    const log = jest.spyOn(Logger.prototype, 'log').mockReturnValue(undefined);
-    expect(service.checkLogging()).toEqual({
+  it('checks logging by one record that left the process', async () => {
+    expect(await service.checkLogging()).toEqual({
       status: 'ok',
       message: 'PetSage service is running and logging is operational.',
       timestamp: '2026-01-31T12:00:00.123Z',
     });
-    expect(log.mock.calls).toEqual([
+    expect(delivered).toEqual([
       [
         {
+          context: 'SmokeTestService',
           event: 'smoke_test_executed',
           status: 'success',
           details: 'Log pipeline verification.',
@@ -56,14 +67,18 @@ describe('SmokeTestService', () => {
     ]);
   });
 
+  it('does not say that logging works when the record did not leave', async () => {
+    failure = new UndeliveredError('no space');
+    await expect(service.checkLogging()).rejects.toBe(failure);
+  });
+
   it('echoes a text and does not log it', () => {
-    const log = jest.spyOn(Logger.prototype, 'log').mockReturnValue(undefined);
     expect(service.echo('🐕\u0000')).toEqual({
       status: 'ok',
       message: 'PetSage system is operational.',
       pong: '🐕\u0000',
       timestamp: '2026-01-31T12:00:00.123Z',
     });
-    expect(log).not.toHaveBeenCalled();
+    expect(delivered).toEqual([]);
   });
 });

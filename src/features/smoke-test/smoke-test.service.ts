@@ -1,4 +1,5 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import { LogProbe } from '../../platform/logging/log-probe.js';
 import type { BuilderResponse } from './dto/builder-response.dto.js';
 import type { EchoResponse } from './dto/echo-response.dto.js';
 import type { LivenessResponse } from './dto/liveness-response.dto.js';
@@ -8,7 +9,7 @@ import type { OperationalResponse } from './dto/operational-response.dto.js';
 /** What each of the five checks does and says. It knows nothing of HTTP. */
 @Injectable()
 export class SmokeTestService {
-  private readonly logger = new Logger(SmokeTestService.name);
+  constructor(private readonly logProbe: LogProbe) {}
 
   /** System A: the service is operational. */
   checkOperation(): OperationalResponse {
@@ -29,10 +30,15 @@ export class SmokeTestService {
     return { status: 'ok', feature: 'smoke_test', message: 'PetSage builder is functional!' };
   }
 
-  /** System D: the log takes records. Each call writes exactly one. */
-  checkLogging(): LoggingResponse {
-    this.logger.log(
+  /**
+   * System D: a log record leaves the process. Each call writes exactly one.
+   *
+   * @throws UndeliveredError when the record has not left, with the reason
+   */
+  async checkLogging(): Promise<LoggingResponse> {
+    await this.logProbe.deliver(
       {
+        context: SmokeTestService.name,
         event: 'smoke_test_executed',
         status: 'success',
         details: 'Log pipeline verification.',

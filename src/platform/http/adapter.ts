@@ -1,7 +1,6 @@
 import { createServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import {
-  BadRequestException,
   type HttpException,
   HttpStatus,
   MethodNotAllowedException,
@@ -18,7 +17,7 @@ import express, {
 } from 'express';
 import { readBody } from './body.js';
 import { requestId } from './request-id.js';
-import { docsSecurityHeaders, securityHeaders } from './security.js';
+import { securityHeaders } from './security.js';
 
 const METHODS_WITH_BODY = ['post', 'put', 'patch', 'delete', 'all'] as const;
 
@@ -42,31 +41,30 @@ const PARSER_ERRORS = new Map<string | undefined, [status: number, detail: strin
  * the request's id and the security headers.
  */
 export class HttpAdapter extends ExpressAdapter {
-  private readBody: RequestHandler = readBody('100kb');
-
-  constructor() {
+  /** @param bodyLimit the largest request body, such as `100kb` */
+  constructor(bodyLimit: string) {
     super(express().set('case sensitive routing', true).disable('x-powered-by'));
-    this.use(requestId, securityHeaders, rejectMalformed);
-    this.use('/docs', docsSecurityHeaders);
     const app = this.getInstance<Express>();
+    const bodyReader = readBody(bodyLimit);
     for (const method of METHODS_WITH_BODY) {
       this[method] = (path: unknown, handler?: RequestHandler) =>
-        app[method](path as string, this.readBody, handler ?? []);
+        app[method](path as string, bodyReader, handler ?? []);
     }
   }
 
-  /** Sets the largest request body, such as `100kb`. To be called before the routes are made. */
-  setBodyLimit(limit: string): void {
-    this.readBody = readBody(limit);
-  }
-
   override initHttpServer(): void {
-    // rejectMalformed answers in its place, with a body.
-    const server = createServer({ requireHostHeader: false }, this.getInstance<Express>());
-    // As FastAPI's server does, an expectation that is not 100-continue is ignored, not a 417.
-    server.on('checkExpectation', (req, res) => server.emit('request', req, res));
-    server.on('clientError', refuse);
-    this.httpServer = server;
+    const app = this.getInstance<Express>();
+    const handle = (req: IncomingMessage, res: ServerResponse) => {
+      if (toOriginForm(req)) app(req, res);
+      else sendError(prepare(req, res), 400, 'The request target is malformed');
+    };
+    // rejectMalformed() answers in Node's place, with a body.
+    this.httpServer = createServer({ requireHostHeader: false }, handle)
+      // readBody() asks for the body, once it is known to be wanted.
+      .on('checkContinue', handle)
+      // As FastAPI's server does, any other expectation is ignored, not a 417.
+      .on('checkExpectation', handle)
+      .on('clientError', refuse);
   }
 
   override setNotFoundHandler(): void {
@@ -76,10 +74,12 @@ export class HttpAdapter extends ExpressAdapter {
   }
 
   /**
-   * Answers an object as JSON, without Express's detour by ETag and freshness: an answer of the API
-   * is what is true now, so a conditional request never gets a 304 for it.
+   * Answers an object as JSON, without Express's detour by ETag and freshness: it is what is true
+   * now, so a conditional request never gets a 304 for it.
    */
   override reply(response: Response, body: unknown, statusCode?: number): unknown {
+    // The parser has refused the rest of the request meanwhile, and answered that.
+    if (response.writableEnded) return response;
     if (
       typeof body !== 'object' ||
       body === null ||
@@ -111,25 +111,6 @@ export class HttpAdapter extends ExpressAdapter {
   }
 }
 
-function rejectMalformed(req: Request, _res: Response, next: NextFunction): void {
-  if (req.headers.host === undefined && req.httpVersion === '1.1') {
-    next(new BadRequestException('The Host header is missing'));
-  } else if (req.url.includes('%') && !isDecodable(req.path)) {
-    next(new BadRequestException('The path is malformed: a % begins no UTF-8 character'));
-  } else {
-    next();
-  }
-}
-
-function isDecodable(path: string): boolean {
-  try {
-    decodeURIComponent(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /**
  * Answers what Node's parser could not read, as far as it can still be answered, and hangs up. When
  * the request before it on the connection is still being answered, that answer is the last.
@@ -139,7 +120,8 @@ function refuse(
   socket: Socket & { _httpMessage?: ServerResponse },
 ): void {
   const pending = socket._httpMessage;
-  if (!socket.writable || (pending?.headersSent && !pending.req.complete)) {
+  const isBodyCutOff = pending?.req.complete === false && error.code === 'HPE_INVALID_EOF_STATE';
+  if (!socket.writable || isBodyCutOff || (pending?.headersSent && !pending.req.complete)) {
     socket.destroy();
     return;
   }
@@ -152,14 +134,9 @@ function refuse(
   }
   const [status, detail] = PARSER_ERRORS.get(error.code) ?? [400, 'The request is malformed'];
   const response = pending ?? startResponse(socket);
-  const json = JSON.stringify({ detail });
-  response.writeHead(status, {
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(json),
-    'Cache-Control': 'no-store',
-    Connection: 'close',
-  });
-  response.end(json, () => {
+  response.setHeader('Connection', 'close');
+  sendError(response, status, detail);
+  response.once('finish', () => {
     socket.destroySoon();
   });
 }
@@ -168,7 +145,38 @@ function startResponse(socket: Socket): ServerResponse {
   const request = new IncomingMessage(socket);
   const response = new ServerResponse(request);
   response.assignSocket(socket);
-  requestId(request, response, () => undefined);
-  securityHeaders(request, response, () => undefined);
+  return prepare(request, response);
+}
+
+/** Gives an answer that no middleware will see the headers that every answer has. */
+function prepare(request: IncomingMessage, response: ServerResponse): ServerResponse {
+  const next = () => undefined;
+  requestId(request, response, next);
+  securityHeaders(request, response, next);
   return response;
+}
+
+function sendError(response: ServerResponse, status: number, detail: string): void {
+  const json = JSON.stringify({ detail });
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(json),
+    'Cache-Control': 'no-store',
+  });
+  response.end(json);
+}
+
+/**
+ * Cuts a target such as `http://host/path`, as a proxy is asked, down to `/path`: Express answers
+ * those that it cannot read in HTML, before any middleware.
+ *
+ * @returns whether the target can be read
+ */
+function toOriginForm(request: IncomingMessage): boolean {
+  const target = request.url ?? '';
+  if (target.startsWith('/') || target === '*') return true;
+  if (!URL.canParse(target)) return false;
+  const { pathname, search } = new URL(target);
+  request.url = pathname + search;
+  return pathname.startsWith('/');
 }

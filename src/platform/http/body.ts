@@ -13,6 +13,9 @@ const NESTING_LIMIT = 950;
 
 const UNPARSABLE = 'There was an error parsing the body';
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
+/** What clients call UTF-8; ASCII is a part of it. */
+const CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii']);
+const UNITS = { b: 1, kb: 1024, mb: 1024 ** 2 };
 
 /**
  * Reads a request's body into `req.body`: the value of a JSON body, the text of any other (which
@@ -26,13 +29,20 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
  * is cut short or nested too deep, and 422 for broken JSON.
  */
 export function readBody(limit: string): RequestHandler {
-  const readBytes = raw({ type: () => true, limit });
+  const bytes = toBytes(limit);
+  const readBytes = raw({ type: () => true, limit: bytes });
   return (req, res, next) => {
+    if (Number(req.headers['content-length']) > bytes) {
+      next(tooLarge(limit));
+      return;
+    }
+    // The adapter leaves it to the reader to ask for a body that the client holds back.
+    if (req.headers.expect?.toLowerCase() === '100-continue') res.writeContinue();
     readBytes(req, res, (error?: unknown) => {
       try {
         if (error) throw explain(error, limit);
-        const bytes = req.body as Buffer | undefined;
-        req.body = bytes?.length ? decode(bytes, req.headers['content-type']) : undefined;
+        const body = req.body as Buffer | undefined;
+        req.body = body?.length ? decode(body, req.headers['content-type']) : undefined;
       } catch (reason) {
         next(reason);
         return;
@@ -42,11 +52,20 @@ export function readBody(limit: string): RequestHandler {
   };
 }
 
+function toBytes(size: string): number {
+  const [, count, unit = 'b'] = /^(\d+)(b|kb|mb)?$/i.exec(size) ?? [];
+  return Number(count) * UNITS[unit.toLowerCase() as keyof typeof UNITS];
+}
+
+function tooLarge(limit: string): Error {
+  return new PayloadTooLargeException(`The request body is larger than the limit of ${limit}`);
+}
+
 /** body-parser's errors have the status; a 413 does not say the limit, nor most 400s anything. */
 function explain(error: unknown, limit: string): unknown {
   switch (error instanceof Error && 'status' in error && error.status) {
     case 413:
-      return new PayloadTooLargeException(`The request body is larger than the limit of ${limit}`);
+      return tooLarge(limit);
     case 400:
       return new BadRequestException(UNPARSABLE);
     default:
@@ -58,7 +77,7 @@ function decode(bytes: Buffer, contentType: string | undefined): unknown {
   const mime = parseMime(contentType);
   if (!isJson(mime)) return bytes.toString();
   const charset = mime.params.get('charset');
-  if (charset !== null && charset.toLowerCase() !== 'utf-8') {
+  if (charset !== null && !CHARSETS.has(charset.toLowerCase())) {
     throw new UnsupportedMediaTypeException(
       `Unsupported charset ${JSON.stringify(charset)}: send JSON as utf-8`,
     );

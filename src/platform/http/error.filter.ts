@@ -26,7 +26,7 @@ export class ErrorFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const status: number =
       error instanceof HttpException ? error.getStatus() : HttpStatus.INTERNAL_SERVER_ERROR;
-    if (status >= 500) {
+    if (status === 500) {
       this.logger.error(error instanceof Error ? error : new Error(`Thrown: ${String(error)}`));
     }
     const response = host.switchToHttp().getResponse<Response>();

@@ -1,0 +1,34 @@
+import { Injectable } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { PinoLogger } from 'nestjs-pino';
+import type { Settings } from '../config.js';
+import { LogDestination } from './log-destination.js';
+
+/** Writes log records that prove that the log works. */
+@Injectable()
+export class LogProbe {
+  private readonly timeoutMs: number;
+
+  constructor(
+    private readonly logger: PinoLogger,
+    private readonly destination: LogDestination,
+    config: ConfigService<Settings, true>,
+  ) {
+    this.timeoutMs = config.get('LOG_PROBE_TIMEOUT_MS', { infer: true });
+  }
+
+  /**
+   * Writes one record at level info, whatever `LOG_LEVEL` is, and resolves when it has left the
+   * process.
+   *
+   * @param fields what the record holds beside what every record does
+   * @param message its `msg`
+   * @throws UndeliveredError when it has not left within `LOG_PROBE_TIMEOUT_MS`, with the reason
+   */
+  async deliver(fields: Record<string, string>, message: string): Promise<void> {
+    const logger = this.logger.logger.child({}, { level: 'info' });
+    await this.destination.confirm(() => {
+      logger.info(fields, message);
+    }, this.timeoutMs);
+  }
+}

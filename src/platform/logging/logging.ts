@@ -1,0 +1,57 @@
+import { type DynamicModule, type LoggerService, Module } from '@nestjs/common';
+import type { RequestHandler } from 'express';
+import { Logger, LoggerModule, type Params, PinoLogger } from 'nestjs-pino';
+import { pino, stdTimeFunctions } from 'pino';
+import type { Settings } from '../config.js';
+import { packageInfo } from '../package-info.js';
+import { LogDestination } from './log-destination.js';
+import { LogProbe } from './log-probe.js';
+import { requestLog } from './request-log.js';
+
+/** The log, as the parts of the application want it. */
+export interface Logging {
+  /** For Nest itself: its start-up lines, and every `Logger` of a feature. */
+  logger: LoggerService;
+  /** For the requests: a context for their records, and a record when they end. */
+  requestLog: RequestHandler;
+  /** For injection: `PinoLogger`, {@link LogProbe} and {@link LogDestination}. */
+  module: DynamicModule;
+}
+
+@Module({})
+class LoggingModule {}
+
+/**
+ * Makes the application's log: one JSON object a line, with `level` as a word, `time` in ISO 8601,
+ * `msg`, `service` and `version`, and an error under `err` with its stack.
+ */
+export function createLogging(settings: Settings, destination: LogDestination): Logging {
+  const root = pino(
+    {
+      level: settings.LOG_LEVEL,
+      base: { service: packageInfo.name, version: packageInfo.version },
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+  destination.onRecovery = (dropped) => {
+    root
+      .child({ context: LogDestination.name }, { level: 'warn' })
+      .warn({ dropped }, 'Log records were dropped: too much waited for their destination');
+  };
+  // No routes for the module's own middleware: requestLog is in its place.
+  const params: Params = { pinoHttp: { logger: root }, forRoutes: [] };
+  const pinoLogger = new PinoLogger(params);
+  return {
+    logger: new Logger(pinoLogger, params),
+    requestLog: requestLog(pinoLogger),
+    module: {
+      module: LoggingModule,
+      global: true,
+      imports: [LoggerModule.forRoot(params)],
+      providers: [{ provide: LogDestination, useValue: destination }, LogProbe],
+      exports: [LogDestination, LogProbe],
+    },
+  };
+}

@@ -1,0 +1,461 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, openSync } from 'node:fs';
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { connect, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+import { createTestApp, type LogRecord } from './app.js';
+import { portOf, send } from './http.js';
+import { runToEnd, type Service, startService, stopService } from './process.js';
+
+const D = '/v1/health/smoke-test';
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const ISO_UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const DETAILS = {
+  status: 'ok',
+  message: 'PetSage service is running and logging is operational.',
+  timestamp: expect.stringMatching(ISO_UTC) as string,
+};
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'petsage-log-'));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+/** Waits for a condition, for half a minute at most. */
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`Still not so: ${condition.toString()}`);
+    await new Promise(setImmediate);
+  }
+}
+
+async function ask(service: Service, path = D, headers: Record<string, string> = {}) {
+  const answer = await fetch(service.url + path, { headers });
+  const requestId = answer.headers.get('x-request-id') ?? '';
+  return { status: answer.status, body: (await answer.json()) as unknown, requestId };
+}
+
+function recordsIn(output: string): LogRecord[] {
+  // Every line is one whole record, the last one too.
+  const lines = output.split('\n');
+  expect(lines.pop()).toBe('');
+  return lines.map((line) => JSON.parse(line) as LogRecord);
+}
+
+/** The records of requests by the ids that they were sent with, in the order of the log. */
+function idsOf(records: LogRecord[]): string[] {
+  return records
+    .filter(({ msg }) => msg === 'Request completed')
+    .map(({ requestId }) => String(requestId));
+}
+
+/**
+ * Asks for an unknown path, which makes a record, again and again on one connection.
+ *
+ * @param name each request's id is this and its number from 0
+ * @returns how many were answered, when the count is reached or the connection is gone
+ */
+async function flood(service: Service, name: string, count: number): Promise<number> {
+  const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+  const gone = new Promise((resolve) => socket.once('close', resolve));
+  socket.on('error', () => undefined);
+  let sent = 0;
+  let answered = 0;
+  const sendMore = () => {
+    const batch = Math.min(100, count - sent);
+    let bytes = '';
+    for (let i = 0; i < batch; i++, sent++) {
+      bytes += `GET /nope HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${name}${sent}\r\n\r\n`;
+    }
+    socket.write(bytes);
+  };
+  socket.setEncoding('latin1');
+  let rest = '';
+  socket.on('data', (data: string) => {
+    const parts = (rest + data).split('{"detail":"Not Found"}');
+    rest = parts.pop() ?? '';
+    answered += parts.length;
+    if (answered === count) socket.destroy();
+    else if (answered === sent) sendMore();
+  });
+  sendMore();
+  await gone;
+  return answered;
+}
+
+describe('the records of a request', () => {
+  /** Sends a request and gives all the records that it made. */
+  async function recordsOf(method: string, path: string, headers: Record<string, string> = {}) {
+    const { app, log } = await shared;
+    log.length = 0;
+    const answer = await send(app, method, path, headers);
+    await until(() => log.some(({ msg }) => msg === 'Request completed'));
+    return { answer, records: [...log] };
+  }
+
+  const shared = (async () => createTestApp())();
+
+  it('are one when it ends, with method, route pattern, status and duration', async () => {
+    const { answer, records } = await recordsOf('POST', '/smoke-test?token=hunter2');
+    expect(records).toEqual([
+      {
+        level: 'info',
+        time: expect.stringMatching(ISO_UTC) as string,
+        service: 'petsage-api',
+        version: '1.0.0',
+        requestId: answer.headers['x-request-id'],
+        context: 'RequestLog',
+        method: 'POST',
+        route: 'unmatched',
+        status: 405,
+        durationMs: expect.any(Number) as number,
+        msg: 'Request completed',
+      },
+    ]);
+  });
+
+  it('have the pattern of a route that was matched', async () => {
+    const { records } = await recordsOf('GET', '/?a=1');
+    expect(records).toMatchObject([{ route: '/', status: 200 }]);
+  });
+
+  it.each([
+    ['00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', '4bf92f3577b34da6a3ce929d0e0e4736'],
+    [
+      'cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more',
+      '4bf92f3577b34da6a3ce929d0e0e4736',
+    ],
+    ['ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', undefined],
+    ['00-00000000000000000000000000000000-00f067aa0ba902b7-01', undefined],
+    ['00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01', undefined],
+    ['00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01', undefined],
+    ['hello', undefined],
+  ])('traceparent %s gives them the trace id %s', async (traceparent, traceId) => {
+    const { records } = await recordsOf('GET', '/nope', { traceparent });
+    expect(records).toHaveLength(1);
+    expect(records[0]?.traceId).toBe(traceId);
+  });
+
+  it('say so when the client cut it off', async () => {
+    const { app, log } = await shared;
+    log.length = 0;
+    const socket = connect(portOf(app), '127.0.0.1');
+    socket.write(
+      'POST /api/v1/system/smoke-test HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{',
+    );
+    await once(app.getHttpServer(), 'request');
+    socket.destroy();
+    await until(() => log.length > 0);
+    expect(log).toMatchObject([
+      { msg: 'Request cut off by the client', route: '/api/v1/system/smoke-test' },
+    ]);
+    expect(log[0]).not.toHaveProperty('status');
+  });
+
+  it('are none for probes and documents that are answered well', async () => {
+    const { app, log } = await shared;
+    log.length = 0;
+    for (const path of [
+      '/api/v1/smoke-test',
+      '/system/healthz/',
+      '/smoke-test?a=1',
+      '/docs',
+      '/docs/swagger-ui.css',
+      '/docs/nope',
+      '/openapi.json',
+      '/openapi.yaml',
+    ]) {
+      await send(app, 'GET', path);
+    }
+    await send(app, 'POST', '/api/v1/system/smoke-test');
+    // Records come in the order of the requests, so this one's comes after any of those.
+    await send(app, 'GET', '/nope');
+    await until(() => log.length > 0);
+    expect(log).toMatchObject([{ status: 404 }]);
+  });
+
+  it('are there for a probe that is answered 500', async () => {
+    const { app, log } = await createTestApp((unready) => {
+      unready.useGlobalGuards({
+        canActivate: () => {
+          throw new Error('unforeseen');
+        },
+      });
+    });
+    await send(app, 'GET', '/system/healthz');
+    await until(() => log.length > 1);
+    expect(log).toMatchObject([
+      { level: 'error', err: { message: 'unforeseen' } },
+      { level: 'error', msg: 'Request completed', route: '/system/healthz', status: 500 },
+    ]);
+  });
+});
+
+describe('1,000 requests to D, 50 at a time', () => {
+  it('make exactly 1,000 records, each with the id of its response', async () => {
+    const file = join(folder, 'thousand.log');
+    const service = await startService({ env: { LOG_FILE: file } });
+    const ids: string[] = [];
+    await Promise.all(
+      Array.from({ length: 50 }, async () => {
+        for (let i = 0; i < 20; i++) {
+          const answer = await ask(service);
+          expect(answer).toMatchObject({ status: 200, body: DETAILS });
+          ids.push(answer.requestId);
+        }
+      }),
+    );
+    // Each answer is proof: nothing is left to be flushed.
+    const output = await readFile(file, 'utf8');
+    await stopService(service);
+    const records = recordsIn(output).filter(({ event }) => event === 'smoke_test_executed');
+    expect(records).toHaveLength(1000);
+    expect(new Set(records.map(({ requestId }) => requestId))).toEqual(new Set(ids));
+    expect(new Set(ids).size).toBe(1000);
+    for (const record of records) {
+      expect(record).toEqual({
+        level: 'info',
+        time: expect.stringMatching(ISO_UTC) as string,
+        service: 'petsage-api',
+        version: '1.0.0',
+        requestId: expect.stringMatching(UUID) as string,
+        context: 'SmokeTestService',
+        event: 'smoke_test_executed',
+        status: 'success',
+        details: 'Log pipeline verification.',
+        msg: 'Executing PetSage smoke test.',
+      });
+    }
+  });
+
+  it.each(['error', 'silent'])('makes its record under LOG_LEVEL %s too', async (level) => {
+    const file = join(folder, `${level}.log`);
+    const service = await startService({ env: { LOG_FILE: file, LOG_LEVEL: level } });
+    const { status, requestId } = await ask(service);
+    await ask(service, '/nope');
+    await stopService(service);
+    expect(status).toBe(200);
+    expect(recordsIn(await readFile(file, 'utf8'))).toMatchObject([
+      { requestId, msg: 'Executing PetSage smoke test.' },
+    ]);
+  });
+});
+
+describe('standard output on a full disk', () => {
+  it('makes D 503 with the reason, and nothing else', async () => {
+    const full = openSync('/dev/full', 'w');
+    const service = await startService({ stdout: full });
+    closeSync(full);
+    for (let i = 0; i < 3; i++) {
+      expect(await ask(service)).toMatchObject({
+        status: 503,
+        body: { detail: "The log's destination refused the record: ENOSPC" },
+      });
+      expect(await ask(service, '/system/healthz')).toMatchObject({ status: 200 });
+    }
+    expect(await stopService(service)).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+});
+
+describe('standard output on a pipe', () => {
+  /** A pipe to a service's standard output whose other end the test reads when it likes. */
+  async function pipe() {
+    const path = join(folder, `pipe-${Math.random()}`);
+    await promisify(execFile)('mkfifo', [path]);
+    const readable = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const writable = openSync(path, 'w');
+    return { readable, writable };
+  }
+
+  it('that nobody reads makes D 503 and holds nothing else up; a reader gets all but what is counted as dropped', async () => {
+    const { readable, writable } = await pipe();
+    const service = await startService({ stdout: writable });
+    closeSync(writable);
+    const memory = async () => {
+      const status = await readFile(`/proc/${service.process.pid}/status`, 'utf8');
+      return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+    };
+
+    // Fills the pipe, which holds 64 KiB, and some of what may wait.
+    expect(await flood(service, 'fill-', 1000)).toBe(1000);
+    const proof = ask(service);
+    let answers = 0;
+    const liveness = (async () => {
+      for (; answers < 100; answers++) await ask(service, '/system/healthz');
+    })();
+    const late = new Promise((resolve) => setTimeout(resolve, 2000, 'later than twice the limit'));
+    const answer = await Promise.race([proof, late]);
+    // Liveness was answered 100 times while D waited.
+    expect(answers).toBe(100);
+    expect(answer).toMatchObject({
+      status: 503,
+      body: { detail: "The log's destination did not take the record within 1000 ms" },
+    });
+    await liveness;
+
+    // 100,000 records are some 22 MB, of which 4 MiB may wait.
+    await flood(service, 'warm-', 20_000);
+    const before = await memory();
+    expect(await flood(service, 'flood-', 100_000)).toBe(100_000);
+    expect(await memory()).toBeLessThan(before + 64);
+    const dropped = await ask(service);
+    expect(dropped).toMatchObject({
+      status: 503,
+      body: { detail: "The record was dropped: too much waits for the log's destination" },
+    });
+
+    const output = text(new Socket({ fd: readable, readable: true, writable: false }));
+    let calls = 2;
+    await until(async () => {
+      calls += 1;
+      return (await ask(service)).status === 200;
+    });
+    await stopService(service);
+    const records = recordsIn(await output);
+    const ids = idsOf(records);
+    for (const name of ['fill-', 'warm-', 'flood-']) {
+      const numbers = ids
+        .filter((id) => id.startsWith(name))
+        .map((id) => Number(id.slice(name.length)));
+      expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+      expect(new Set(numbers).size).toBe(numbers.length);
+    }
+    const reports = records.filter(({ msg }) => String(msg).startsWith('Log records were dropped'));
+    const missing = reports.reduce((sum, record) => sum + Number(record.dropped), 0);
+    const proofs = records.filter(({ event }) => event === 'smoke_test_executed');
+    expect(reports).not.toEqual([]);
+    expect(proofs.map(({ requestId }) => requestId)).not.toContain(dropped.requestId);
+    // Each request of the floods made a record, each call of D one, and each 503 of D one more.
+    expect(ids.length + proofs.length + missing).toBe(121_000 + calls + (calls - 1));
+  }, 240_000);
+
+  it('whose reader is gone makes D 503, and the process lives', async () => {
+    const { readable, writable } = await pipe();
+    const service = await startService({ stdout: writable });
+    closeSync(writable);
+    expect(await ask(service)).toMatchObject({ status: 200 });
+    closeSync(readable);
+    for (let i = 0; i < 3; i++) {
+      expect(await ask(service)).toMatchObject({
+        status: 503,
+        body: { detail: "The log's destination refused the record: EPIPE" },
+      });
+      expect(await ask(service, '/nope')).toMatchObject({ status: 404 });
+      expect(await ask(service, '/system/healthz')).toMatchObject({ status: 200 });
+    }
+    expect(await stopService(service)).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+});
+
+describe('LOG_FILE', () => {
+  it('that cannot be opened ends the start with a sentence', async () => {
+    const file = join(folder, 'none/x.log');
+    expect(await runToEnd({ env: { LOG_FILE: file } })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `LOG_FILE: expected a file that can be appended to, got ${JSON.stringify(file)} (ENOENT)\n`,
+    });
+  });
+
+  it('is moved away and opened anew on SIGHUP under load without losing a record', async () => {
+    const file = join(folder, 'rotated.log');
+    const service = await startService({ env: { LOG_FILE: file } });
+    const loads = ['a-', 'b-', 'c-', 'd-'].map((name) => flood(service, name, 5000));
+    const isReopened = async () => (await readFile(file, 'utf8').catch(() => '')) !== '';
+    const moved: string[] = [];
+    for (let n = 0; n < 5; n++) {
+      const old = `${file}.${n}`;
+      await rename(file, old);
+      moved.push(old);
+      service.process.kill('SIGHUP');
+      await until(isReopened);
+    }
+    expect(await Promise.all(loads)).toEqual([5000, 5000, 5000, 5000]);
+    await stopService(service);
+    const outputs = await Promise.all([...moved, file].map((path) => readFile(path, 'utf8')));
+    const ids = idsOf(outputs.flatMap(recordsIn));
+    expect(new Set(ids).size).toBe(20_000);
+    expect(ids).toHaveLength(20_000);
+  });
+
+  it('stays where it is when it cannot be opened anew, and the log says why', async () => {
+    const place = await mkdtemp(join(folder, 'gone-'));
+    const file = join(place, 'x.log');
+    const service = await startService({ env: { LOG_FILE: file } });
+    await rename(place, `${place}-moved`);
+    service.process.kill('SIGHUP');
+    await until(async () => (await readFile(`${place}-moved/x.log`, 'utf8')).includes('ENOENT'));
+    expect(await ask(service)).toMatchObject({ status: 200 });
+    await stopService(service);
+  });
+});
+
+describe('the end of the process', () => {
+  it('leaves no record behind on SIGTERM under load', async () => {
+    const file = join(folder, 'term.log');
+    const service = await startService({ env: { LOG_FILE: file } });
+    const loads = ['a-', 'b-', 'c-'].map((name) => flood(service, name, 1_000_000));
+    await until(async () => (await readFile(file, 'utf8')).split('\n').length > 2000);
+    const { code, stderr } = await stopService(service);
+    expect([code, stderr]).toEqual([0, '']);
+    const ids = new Set(idsOf(recordsIn(await readFile(file, 'utf8'))));
+    const answered = await Promise.all(loads);
+    expect(Math.min(...answered)).toBeGreaterThan(0);
+    for (const [i, count] of answered.entries()) {
+      const name = ['a-', 'b-', 'c-'][i];
+      const lost = Array.from({ length: count }, (_, n) => `${name}${n}`).filter(
+        (id) => !ids.has(id),
+      );
+      expect(lost).toEqual([]);
+    }
+  });
+
+  it('by an error that nobody caught is logged as fatal, and has code 1', async () => {
+    const bomb = 'process.on("SIGUSR2", () => { throw new Error("nobody caught this"); })';
+    const service = await startService({
+      env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(bomb)}` },
+    });
+    const { code, stdout } = await stopService(service, 'SIGUSR2');
+    expect(code).toBe(1);
+    expect(recordsIn(stdout).at(-1)).toMatchObject({
+      level: 'fatal',
+      context: 'Main',
+      err: {
+        message: 'nobody caught this',
+        stack: expect.stringContaining('\n    at ') as string,
+      },
+    });
+  });
+});
+
+describe('what a client sends', () => {
+  it('is not in the log', async () => {
+    const service = await startService({ env: { LOG_LEVEL: 'trace' } });
+    const headers = {
+      'Content-Type': 'application/json',
+      Authorization: 'Bearer hunter2',
+      Cookie: 'session=hunter2',
+      'User-Agent': 'hunter2',
+    };
+    const bodies = ['{"ping":"hunter2"}', '{"ping":["hunter2"]}', '"hunter2', '{"hunter2":1}'];
+    for (const path of ['/api/v1/system/smoke-test', '/hunter2', '/smoke-test']) {
+      for (const body of bodies) {
+        await fetch(`${service.url}${path}?token=hunter2`, { method: 'POST', headers, body });
+      }
+    }
+    await ask(service, `${D}?token=hunter2`, headers);
+    const { stdout } = await stopService(service);
+    expect(recordsIn(stdout).filter(({ context }) => context === 'RequestLog')).toHaveLength(8);
+    expect(stdout).not.toContain('hunter2');
+  });
+});
