@@ -9,7 +9,7 @@ import { docsSecurityHeaders, securityHeaders } from './platform/http/security.j
 import type { LogDestination } from './platform/logging/log-destination.js';
 import { createLogging } from './platform/logging/logging.js';
 import { openLog } from './platform/logging/open-log.js';
-import { quietPath } from './platform/logging/request-log.js';
+import { quietDocument } from './platform/logging/request-log.js';
 import { serveDocument } from './platform/openapi.js';
 
 /**
@@ -23,7 +23,8 @@ export async function createApp(
   options: { log?: LogDestination } = {},
 ): Promise<NestExpressApplication> {
   const logging = createLogging(settings, options.log ?? (await openLog(settings)));
-  const adapter = new HttpAdapter(settings.BODY_LIMIT);
+  const first = [requestId, logging.requestLog, securityHeaders];
+  const adapter = new HttpAdapter(settings.BODY_LIMIT, first);
   const app = await NestFactory.create<NestExpressApplication>(
     { module: AppModule, imports: [logging.module] },
     adapter,
@@ -34,8 +35,8 @@ export async function createApp(
       routeConflictPolicy: { duplicate: 'error' },
     },
   );
-  app.use(requestId, logging.requestLog, securityHeaders, rejectMalformed);
-  app.use(['/docs', '/openapi.json', '/openapi.yaml'], quietPath);
+  app.use(rejectMalformed);
+  app.use(['/docs', '/openapi.json', '/openapi.yaml'], quietDocument);
   app.use('/docs', docsSecurityHeaders);
   serveDocument(app);
   return app;

@@ -1,70 +1,66 @@
 import { Logger } from '@nestjs/common';
-import { ConfigService } from '@nestjs/config';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Settings } from './platform/config.js';
-import { LogDestination } from './platform/logging/log-destination.js';
+import type { LogDestination } from './platform/logging/log-destination.js';
 
 /** How long the last records may take to leave when the process ends, in milliseconds. */
 const LAST_FLUSH_MS = 5000;
 
-let app: NestExpressApplication | undefined;
+let log: LogDestination | undefined;
 try {
   // Settings and features are checked while their modules load, so a wrong one ends up here too.
+  const { settings } = await import('./platform/config.js');
+  const { openLog } = await import('./platform/logging/open-log.js');
   const { createApp } = await import('./app.js');
-  app = await createApp();
-  handleEvents(app);
-  await listen(app);
+  log = await openLog(settings);
+  const app = await createApp({ log });
+  handleEvents(app, settings, log);
+  await listen(app, settings);
 } catch (error) {
   for (const reason of error instanceof AggregateError ? error.errors : [error]) {
     const message = (reason instanceof Error && reason.message.trim()) || String(reason);
     process.stderr.write(`${message.replace(/\s*\n\s*/g, ' ')}\n`);
   }
-  await end(1, app);
+  await end(1);
 }
 
 /** Ends the process when all that was logged is written, or cannot be. */
-async function end(code: number, of: NestExpressApplication | undefined): Promise<never> {
-  await of?.get(LogDestination).flush(LAST_FLUSH_MS);
+async function end(code: number): Promise<never> {
+  await log?.flush(LAST_FLUSH_MS);
   process.exit(code);
 }
 
-function handleEvents(of: NestExpressApplication): void {
+function handleEvents(app: NestExpressApplication, settings: Settings, of: LogDestination): void {
   const logger = new Logger('Main');
-  const config = of.get<ConfigService<Settings, true>>(ConfigService);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       logger.log(`${signal}: stopping`);
-      void of.close().then(() => end(0, of));
+      void app.close().then(() => end(0));
     });
   }
-  if (config.get('LOG_FILE', { infer: true }) !== undefined) {
+  if (settings.LOG_FILE !== undefined) {
     process.on('SIGHUP', () => {
-      try {
-        of.get(LogDestination).reopen();
-      } catch (error) {
+      of.reopen().catch((error: unknown) => {
         logger.error(error);
-      }
+      });
     });
   }
-  process.on('uncaughtException', (error) => {
-    logger.fatal(error);
-    void end(1, of);
+  process.on('uncaughtException', (thrown: unknown) => {
+    logger.fatal(thrown instanceof Error ? thrown : new Error(`Thrown: ${String(thrown)}`));
+    void end(1);
   });
 }
 
-async function listen(on: NestExpressApplication): Promise<void> {
-  const config = on.get<ConfigService<Settings, true>>(ConfigService);
-  const port = config.get('PORT', { infer: true });
-  const host = config.get('HOST', { infer: true });
-  await on.init();
+async function listen(app: NestExpressApplication, { PORT, HOST }: Settings): Promise<void> {
+  await app.init();
   try {
-    await on.listen(port, host);
+    await app.listen(PORT, HOST);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new Error(
-      `Cannot listen on ${host}:${port} (${code}). Set PORT and HOST to an address that is free.`,
+      `Cannot listen on ${HOST}:${PORT} (${code}). Set PORT and HOST to an address that is free.`,
       { cause: error },
     );
   }
-  new Logger('Main').log(`Listening on ${await on.getUrl()}, documentation at /docs`);
+  new Logger('Main').log(`Listening on ${await app.getUrl()}, documentation at /docs`);
 }

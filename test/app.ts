@@ -1,7 +1,6 @@
-import { EventEmitter } from 'node:events';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { createApp } from '../src/app.js';
-import { LogDestination, type LogSink } from '../src/platform/logging/log-destination.js';
+import { LogDestination, type LogTarget } from '../src/platform/logging/log-destination.js';
 
 /** One record of the log, as it was written. */
 export type LogRecord = Record<string, unknown>;
@@ -13,14 +12,15 @@ export interface TestApp {
   log: LogRecord[];
 }
 
-/** Takes every line at once, as a fast disk would. */
-class Memory extends EventEmitter implements LogSink {
+/** Takes everything at once, as a fast disk would. */
+class Memory implements LogTarget {
   readonly records: LogRecord[] = [];
 
-  write(line: string): void {
-    if (line === '') return;
-    this.records.push(JSON.parse(line) as LogRecord);
-    this.emit('write', Buffer.byteLength(line));
+  write(bytes: Uint8Array, done: Parameters<LogTarget['write']>[1]): void {
+    for (const line of Buffer.from(bytes).toString().trimEnd().split('\n')) {
+      this.records.push(JSON.parse(line) as LogRecord);
+    }
+    done(null, bytes.length);
   }
 
   reopen(): void {

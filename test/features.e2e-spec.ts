@@ -180,7 +180,8 @@ describe('a folder that is dropped into src/features', () => {
       const source = await readFile(file, 'utf8');
       const provider = '{ provide: "twin", useFactory: () => 1, inject: ["nobody"] }';
       await writeFile(file, source.replace('({', `({ providers: [${provider}], `));
-      const { code, stderr } = await runToEnd({ cwd: project });
+      const { code, stdout, stderr } = await runToEnd({ cwd: project });
+      expect(stdout).toContain('"context":"ExceptionHandler","err":{');
       expect(code).toBe(1);
       expect(stderr).toMatch(
         /^Nest can't resolve dependencies of the twin [^\n]*PetTwinModule[^\n]*\n$/,

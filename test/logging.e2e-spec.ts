@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { createTestApp, type LogRecord } from './app.js';
-import { portOf, send } from './http.js';
+import { portOf, send, sendRaw } from './http.js';
 import { runToEnd, type Service, startService, stopService } from './process.js';
 
 const D = '/v1/health/smoke-test';
@@ -35,7 +35,7 @@ async function until(condition: () => boolean | Promise<boolean>): Promise<void>
   const deadline = Date.now() + 30_000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`Still not so: ${condition.toString()}`);
-    await new Promise(setImmediate);
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
@@ -135,6 +135,7 @@ describe('the records of a request', () => {
       'cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more',
       '4bf92f3577b34da6a3ce929d0e0e4736',
     ],
+    ['00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more', undefined],
     ['ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', undefined],
     ['00-00000000000000000000000000000000-00f067aa0ba902b7-01', undefined],
     ['00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01', undefined],
@@ -162,6 +163,40 @@ describe('the records of a request', () => {
     expect(log[0]).not.toHaveProperty('status');
   });
 
+  it('are made for each request behind one that is cut off', async () => {
+    const { app, log } = await createTestApp((unready) => {
+      // Answers never.
+      unready.useGlobalGuards({ canActivate: () => new Promise(() => undefined) });
+    });
+    const socket = connect(portOf(app), '127.0.0.1');
+    const ask = (path: string, id: string) =>
+      `GET ${path} HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${id}\r\n\r\n`;
+    let asked = 0;
+    app.getHttpServer().on('request', () => (asked += 1));
+    socket.write(ask('/', 'first') + ask('/nope', 'second') + ask('/nope', 'third'));
+    await until(() => asked === 3);
+    socket.destroy();
+    await until(() => log.length === 3);
+    expect(log).toMatchObject(
+      ['first', 'second', 'third'].map((requestId) => ({
+        requestId,
+        msg: 'Request cut off by the client',
+      })),
+    );
+  });
+
+  it('are made for what Node’s parser refuses, and for documents that are not there', async () => {
+    const { app, log } = await shared;
+    log.length = 0;
+    await sendRaw(app, 'hello\r\n\r\n');
+    await send(app, 'GET', '/docs/nope');
+    await until(() => log.length === 2);
+    expect(log).toMatchObject([
+      { route: 'unmatched', status: 400, requestId: expect.stringMatching(UUID) as string },
+      { route: 'unmatched', status: 404 },
+    ]);
+  });
+
   it('are none for probes and documents that are answered well', async () => {
     const { app, log } = await shared;
     log.length = 0;
@@ -171,7 +206,6 @@ describe('the records of a request', () => {
       '/smoke-test?a=1',
       '/docs',
       '/docs/swagger-ui.css',
-      '/docs/nope',
       '/openapi.json',
       '/openapi.yaml',
     ]) {
@@ -267,16 +301,16 @@ describe('standard output on a full disk', () => {
   });
 });
 
-describe('standard output on a pipe', () => {
-  /** A pipe to a service's standard output whose other end the test reads when it likes. */
-  async function pipe() {
-    const path = join(folder, `pipe-${Math.random()}`);
-    await promisify(execFile)('mkfifo', [path]);
-    const readable = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const writable = openSync(path, 'w');
-    return { readable, writable };
-  }
+/** A pipe to a service's standard output whose other end the test reads when it likes. */
+async function pipe() {
+  const path = join(await mkdtemp(join(folder, 'pipe-')), 'pipe');
+  await promisify(execFile)('mkfifo', [path]);
+  const readable = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writable = openSync(path, 'w');
+  return { readable, writable };
+}
 
+describe('standard output on a pipe', () => {
   it('that nobody reads makes D 503 and holds nothing else up; a reader gets all but what is counted as dropped', async () => {
     const { readable, writable } = await pipe();
     const service = await startService({ stdout: writable });
@@ -289,19 +323,20 @@ describe('standard output on a pipe', () => {
     // Fills the pipe, which holds 64 KiB, and some of what may wait.
     expect(await flood(service, 'fill-', 1000)).toBe(1000);
     const proof = ask(service);
-    let answers = 0;
-    const liveness = (async () => {
-      for (; answers < 100; answers++) await ask(service, '/system/healthz');
-    })();
     const late = new Promise((resolve) => setTimeout(resolve, 2000, 'later than twice the limit'));
-    const answer = await Promise.race([proof, late]);
-    // Liveness was answered 100 times while D waited.
-    expect(answers).toBe(100);
-    expect(answer).toMatchObject({
+    const answer = Promise.race([proof, late]);
+    let answers = 0;
+    const alive = async () => {
+      const { status } = await ask(service, '/system/healthz');
+      if (status === 200) answers += 1;
+    };
+    while ((await Promise.race([answer.then(() => 'over'), alive()])) !== 'over');
+    expect(await answer).toMatchObject({
       status: 503,
       body: { detail: "The log's destination did not take the record within 1000 ms" },
     });
-    await liveness;
+    // Had liveness waited for the log, it would have been answered once.
+    expect(answers).toBeGreaterThan(10);
 
     // 100,000 records are some 22 MB, of which 4 MiB may wait.
     await flood(service, 'warm-', 20_000);
@@ -363,8 +398,57 @@ describe('LOG_FILE', () => {
     expect(await runToEnd({ env: { LOG_FILE: file } })).toEqual({
       code: 1,
       stdout: '',
-      stderr: `LOG_FILE: expected a file that can be appended to, got ${JSON.stringify(file)} (ENOENT)\n`,
+      stderr: `LOG_FILE: expected a file that can be appended to, got ${JSON.stringify(file)} (ENOENT); unset it for standard output\n`,
     });
+  });
+
+  it('that is a pipe ends the start with a sentence: its reader could hold the process up', async () => {
+    const file = join(folder, 'fifo.log');
+    await promisify(execFile)('mkfifo', [file]);
+    expect(await runToEnd({ env: { LOG_FILE: file } })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `LOG_FILE: expected a file that can be appended to, got ${JSON.stringify(file)} (a pipe); unset it for standard output\n`,
+    });
+  });
+
+  it('works again after a refusal that filled the backlog, and accounts for what was dropped', async () => {
+    const file = join(folder, 'limited.log');
+    const service = await startService({ env: { LOG_FILE: file } });
+    const limit = (bytes: string) =>
+      promisify(execFile)('prlimit', [`--pid=${service.process.pid}`, `--fsize=${bytes}`]);
+    await limit('8192:unlimited');
+    expect(await flood(service, 'full-', 30_000)).toBe(30_000);
+    expect(await ask(service)).toMatchObject({
+      status: 503,
+      body: {
+        detail:
+          "The record was dropped: too much waits for the log's destination, after it refused others: EFBIG",
+      },
+    });
+    await limit('unlimited:unlimited');
+    let calls = 1;
+    await until(async () => {
+      calls += 1;
+      return (await ask(service)).status === 200;
+    });
+    await stopService(service);
+    const records = recordsIn(await readFile(file, 'utf8'));
+    const dropped = records.reduce((sum, record) => sum + Number(record.dropped ?? 0), 0);
+    const proofs = records.filter(({ event }) => event === 'smoke_test_executed');
+    expect(dropped).toBeGreaterThan(0);
+    expect(idsOf(records).length + proofs.length + dropped).toBe(30_000 + calls + (calls - 1));
+  });
+
+  it('takes the records of 200 clients at once without a loss', async () => {
+    const file = join(folder, 'clients.log');
+    const service = await startService({ env: { LOG_FILE: file } });
+    const loads = Array.from({ length: 200 }, (_, n) => flood(service, `client${n}-`, 200));
+    expect(await Promise.all(loads)).toEqual(Array.from({ length: 200 }, () => 200));
+    await stopService(service);
+    const records = recordsIn(await readFile(file, 'utf8'));
+    expect(new Set(idsOf(records)).size).toBe(40_000);
+    expect(records.filter(({ dropped }) => dropped !== undefined)).toEqual([]);
   });
 
   it('is moved away and opened anew on SIGHUP under load without losing a record', async () => {
@@ -418,6 +502,29 @@ describe('the end of the process', () => {
       );
       expect(lost).toEqual([]);
     }
+  });
+
+  it('waits for a reader that comes back, and leaves nothing behind', async () => {
+    const { readable, writable } = await pipe();
+    const service = await startService({ stdout: writable });
+    closeSync(writable);
+    expect(await flood(service, 'late-', 25_000)).toBe(25_000);
+    const ended = stopService(service);
+    const output = text(new Socket({ fd: readable, readable: true, writable: false }));
+    expect(await ended).toMatchObject({ code: 0, stderr: '' });
+    const records = recordsIn(await output);
+    const dropped = records.reduce((sum, record) => sum + Number(record.dropped ?? 0), 0);
+    expect(dropped).toBeGreaterThan(0);
+    expect(idsOf(records).length + dropped).toBe(25_000);
+  });
+
+  it('does not wait for one that does not', async () => {
+    const { readable, writable } = await pipe();
+    const service = await startService({ stdout: writable });
+    closeSync(writable);
+    expect(await flood(service, 'never-', 1000)).toBe(1000);
+    expect(await stopService(service)).toMatchObject({ code: 0, stderr: '' });
+    closeSync(readable);
   });
 
   it('by an error that nobody caught is logged as fatal, and has code 1', async () => {

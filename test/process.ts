@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 
 // A process takes a second to start, and several on a busy machine.
@@ -77,6 +78,7 @@ export async function startService(options: Run = {}): Promise<Service> {
     }
     const alive = await fetch(`${url}/system/healthz`).catch(() => undefined);
     if (alive?.ok) return service;
+    await setTimeout(20);
   }
 }
 

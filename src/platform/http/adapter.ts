@@ -16,10 +16,14 @@ import express, {
   type Response,
 } from 'express';
 import { readBody } from './body.js';
-import { requestId } from './request-id.js';
-import { securityHeaders } from './security.js';
 
 const METHODS_WITH_BODY = ['post', 'put', 'patch', 'delete', 'all'] as const;
+
+/** Middleware that needs nothing of Express. */
+type Middleware = (req: IncomingMessage, res: ServerResponse, next: () => void) => void;
+
+/** A connection, with the response that is being written to it. */
+type ServerSocket = Socket & { _httpMessage?: ServerResponse };
 
 /** What Express's router keeps for each path; its types leave these out. */
 interface RouteLayer {
@@ -41,9 +45,16 @@ const PARSER_ERRORS = new Map<string | undefined, [status: number, detail: strin
  * the request's id and the security headers.
  */
 export class HttpAdapter extends ExpressAdapter {
-  /** @param bodyLimit the largest request body, such as `100kb` */
-  constructor(bodyLimit: string) {
+  /**
+   * @param bodyLimit the largest request body, such as `100kb`
+   * @param first what every request goes through first, one that Node's parser refuses too
+   */
+  constructor(
+    bodyLimit: string,
+    private readonly first: Middleware[],
+  ) {
     super(express().set('case sensitive routing', true).disable('x-powered-by'));
+    this.use(...first);
     const app = this.getInstance<Express>();
     const bodyReader = readBody(bodyLimit);
     for (const method of METHODS_WITH_BODY) {
@@ -56,7 +67,7 @@ export class HttpAdapter extends ExpressAdapter {
     const app = this.getInstance<Express>();
     const handle = (req: IncomingMessage, res: ServerResponse) => {
       if (toOriginForm(req)) app(req, res);
-      else sendError(prepare(req, res), 400, 'The request target is malformed');
+      else this.sendError(req, res, 400, 'The request target is malformed');
     };
     // rejectMalformed() answers in Node's place, with a body.
     this.httpServer = createServer({ requireHostHeader: false }, handle)
@@ -64,7 +75,9 @@ export class HttpAdapter extends ExpressAdapter {
       .on('checkContinue', handle)
       // As FastAPI's server does, any other expectation is ignored, not a 417.
       .on('checkExpectation', handle)
-      .on('clientError', refuse);
+      .on('clientError', (error: NodeJS.ErrnoException, socket: ServerSocket) => {
+        this.refuse(error, socket);
+      });
   }
 
   override setNotFoundHandler(): void {
@@ -109,59 +122,64 @@ export class HttpAdapter extends ExpressAdapter {
     response.setHeader('Allow', [...new Set(allowed)].join(', '));
     return new MethodNotAllowedException();
   }
-}
 
-/**
- * Answers what Node's parser could not read, as far as it can still be answered, and hangs up. When
- * the request before it on the connection is still being answered, that answer is the last.
- */
-function refuse(
-  error: NodeJS.ErrnoException,
-  socket: Socket & { _httpMessage?: ServerResponse },
-): void {
-  const pending = socket._httpMessage;
-  const isBodyCutOff = pending?.req.complete === false && error.code === 'HPE_INVALID_EOF_STATE';
-  if (!socket.writable || isBodyCutOff || (pending?.headersSent && !pending.req.complete)) {
-    socket.destroy();
-    return;
-  }
-  if (pending?.req.complete) {
-    if (!pending.headersSent) pending.setHeader('Connection', 'close');
-    pending.once('finish', () => {
+  /**
+   * Answers what Node's parser could not read, as far as it can still be answered, and hangs up.
+   * When the request before it on the connection is still being answered, that answer is the last.
+   */
+  private refuse(error: NodeJS.ErrnoException, socket: ServerSocket): void {
+    const pending = socket._httpMessage;
+    const isBodyCutOff = pending?.req.complete === false && error.code === 'HPE_INVALID_EOF_STATE';
+    if (!socket.writable || isBodyCutOff || (pending?.headersSent && !pending.req.complete)) {
+      socket.destroy();
+      return;
+    }
+    const hangUp = () => {
       socket.destroySoon();
-    });
-    return;
+    };
+    if (pending?.req.complete) {
+      if (!pending.headersSent) pending.setHeader('Connection', 'close');
+      pending.once('finish', hangUp);
+      return;
+    }
+    const [status, detail] = PARSER_ERRORS.get(error.code) ?? [400, 'The request is malformed'];
+    if (pending) {
+      answer(pending, status, detail);
+      pending.once('finish', hangUp);
+      return;
+    }
+    const request = new IncomingMessage(socket);
+    const response = new ServerResponse(request);
+    response.assignSocket(socket);
+    response.once('finish', hangUp);
+    this.sendError(request, response, status, detail);
   }
-  const [status, detail] = PARSER_ERRORS.get(error.code) ?? [400, 'The request is malformed'];
-  const response = pending ?? startResponse(socket);
-  response.setHeader('Connection', 'close');
-  sendError(response, status, detail);
-  response.once('finish', () => {
-    socket.destroySoon();
-  });
+
+  /** Answers a request that Express is not to see. */
+  private sendError(
+    request: IncomingMessage,
+    response: ServerResponse,
+    status: number,
+    detail: string,
+  ): void {
+    const steps = [
+      ...this.first,
+      () => {
+        answer(response, status, detail);
+      },
+    ];
+    const next = () => steps.shift()?.(request, response, next);
+    next();
+  }
 }
 
-function startResponse(socket: Socket): ServerResponse {
-  const request = new IncomingMessage(socket);
-  const response = new ServerResponse(request);
-  response.assignSocket(socket);
-  return prepare(request, response);
-}
-
-/** Gives an answer that no middleware will see the headers that every answer has. */
-function prepare(request: IncomingMessage, response: ServerResponse): ServerResponse {
-  const next = () => undefined;
-  requestId(request, response, next);
-  securityHeaders(request, response, next);
-  return response;
-}
-
-function sendError(response: ServerResponse, status: number, detail: string): void {
+function answer(response: ServerResponse, status: number, detail: string): void {
   const json = JSON.stringify({ detail });
   response.writeHead(status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(json),
     'Cache-Control': 'no-store',
+    Connection: 'close',
   });
   response.end(json);
 }

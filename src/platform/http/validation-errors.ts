@@ -120,26 +120,33 @@ export function withWrongShapes(dto: object, errors: ValidationError[]): Validat
       continue;
     }
     const error = Object.assign(new ValidationError(), { property: propertyName, target: dto });
-    if (Array.isArray(value) !== each) {
+    const items = listed(value);
+    if ((items !== undefined) !== each) {
       error.constraints = { [each ? 'isArray' : 'nestedValidation']: '' };
+    } else if (items === undefined) {
+      error.children = withWrongShapes(value, known?.children ?? []);
     } else {
-      error.children = each
-        ? (value as unknown[]).flatMap((item, index) => itemErrors(value, item, index, known))
-        : withWrongShapes(value, known?.children ?? []);
+      const children = new Map(known?.children?.map((child) => [child.property, child]));
+      error.children = items.flatMap((item, i) => itemErrors(value, item, children, String(i)));
     }
     if (hasConstraints(error) || error.children?.length) all.set(propertyName, error);
   }
   return [...all.values()];
 }
 
+/** The items of what class-validator takes for a list. */
+function listed(value: object): unknown[] | undefined {
+  if (Array.isArray(value)) return value as unknown[];
+  return value instanceof Set || value instanceof Map ? [...value.values()] : undefined;
+}
+
 function itemErrors(
   list: object,
   item: unknown,
-  index: number,
-  known: ValidationError | undefined,
+  known: Map<string, ValidationError>,
+  property: string,
 ): ValidationError[] {
-  const property = String(index);
-  const error = known?.children?.find((child) => child.property === property);
+  const error = known.get(property);
   if (typeof item !== 'object' || item === null || hasConstraints(error)) {
     return error === undefined ? [] : [error];
   }
@@ -185,12 +192,19 @@ export async function describeErrors(
   return (await Promise.all(described)).flat();
 }
 
+const rulesByClass = new WeakMap<object, Rule[]>();
+
 /** The rules on a DTO's fields, those of its base classes first. */
 function rulesOf(dto: object | undefined): Rule[] {
   if (dto === undefined || Array.isArray(dto)) return [];
-  return getMetadataStorage()
-    .getTargetValidationMetadatas(dto.constructor, '', false, false)
-    .toSorted((a, b) => inheritance(a.target).length - inheritance(b.target).length);
+  let rules = rulesByClass.get(dto.constructor);
+  if (rules === undefined) {
+    rules = getMetadataStorage()
+      .getTargetValidationMetadatas(dto.constructor, '', false, false)
+      .toSorted((a, b) => inheritance(a.target).length - inheritance(b.target).length);
+    rulesByClass.set(dto.constructor, rules);
+  }
+  return rules;
 }
 
 function inheritance(target: Rule['target']): unknown[] {

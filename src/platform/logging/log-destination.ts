@@ -1,16 +1,24 @@
-import type { EventEmitter } from 'node:events';
-
 /** How much may wait to be written, in bytes: some 15,000 records. What comes on top is dropped. */
 export const BACKLOG_LIMIT = 4 * 1024 * 1024;
 
-/**
- * What takes the log's lines: a SonicBoom. It emits `write` with the number of bytes that reached
- * its descriptor, `error` when the descriptor refused them (they wait for the next try), and `drop`
- * with a line that came when too much was waiting.
- */
-export interface LogSink extends EventEmitter {
-  write(line: string): unknown;
-  /** Goes on in the file that has the log's name now. */
+/** How long it waits before it asks a pipe again that had no room, in milliseconds. */
+const FULL_PIPE_PAUSE_MS = 5;
+
+/** How long it waits before it tries again what was refused, if nothing else is logged before. */
+const REFUSAL_PAUSE_MS = 1000;
+
+/** What takes the log's bytes: a descriptor. */
+export interface LogTarget {
+  /** Writes the bytes, or a part of them, and says how many, or why not. */
+  write(
+    bytes: Uint8Array,
+    done: (error: NodeJS.ErrnoException | null, written: number) => void,
+  ): void;
+  /**
+   * Goes on in the file that has the log's name now.
+   *
+   * @throws Error when it cannot be opened; the target is what it was
+   */
   reopen(): void;
 }
 
@@ -36,11 +44,13 @@ interface Waiter {
 }
 
 /**
- * Where the log goes. It keeps account of what was really written: pino's own `flush` reports
- * success whatever became of the records.
+ * Where the log goes. Nobody ever waits for it: what the target has no room for waits in memory, in
+ * order, up to {@link BACKLOG_LIMIT}; what comes on top is dropped and counted. It keeps account of
+ * what was really written, which pino's own destinations do not tell: their `flush` reports success
+ * whatever became of the records, and after a refusal at a full backlog they never try again.
  */
 export class LogDestination {
-  /** Called with the number of records that were dropped, once writing works again. */
+  /** Called with the number of records that were dropped, once there is room again. */
   onRecovery: (dropped: number) => void = () => undefined;
 
   /** Bytes taken and bytes written since the start. */
@@ -49,37 +59,40 @@ export class LogDestination {
   private dropped = 0;
   private reported = 0;
   private lastError: string | undefined;
+
+  /** Lines that wait, and the bytes that are being written, of which so many are. */
+  private lines: string[] = [];
+  private chunk = Buffer.alloc(0);
+  private offset = 0;
+  private isWriting = false;
+  private retry: NodeJS.Timeout | undefined;
+  private reopening: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+
   private waiters: Waiter[] = [];
   /** When which byte was taken: an entry for each millisecond in which records came. */
   private readonly arrivals: { end: number; at: number }[] = [];
 
   /**
-   * @param sink what takes the lines
+   * @param target what takes the bytes
    * @param format changes a line before it is written, for a person to read
    */
   constructor(
-    private readonly sink: LogSink,
+    private readonly target: LogTarget,
     private readonly format: (line: string) => string = (line) => line,
-  ) {
-    sink.on('write', (bytes: number) => {
-      this.onWrite(bytes);
-    });
-    sink.on('drop', (line: string) => {
-      this.accepted -= Buffer.byteLength(line);
-      this.dropped += 1;
-    });
-    sink.on('error', (error: NodeJS.ErrnoException) => {
-      this.onError(error);
-    });
-  }
+  ) {}
 
   /** Takes a line of the log. It never waits and never throws. */
   write(line: string): void {
     const text = this.format(line);
-    const before = this.accepted;
-    this.accepted += Buffer.byteLength(text);
-    this.sink.write(text);
-    if (this.accepted > before) this.noteArrival();
+    const bytes = Buffer.byteLength(text);
+    if (this.accepted - this.written + bytes > BACKLOG_LIMIT) {
+      this.dropped += 1;
+    } else {
+      this.accepted += bytes;
+      this.lines.push(text);
+      this.noteArrival();
+    }
+    this.pump();
   }
 
   /**
@@ -90,11 +103,10 @@ export class LogDestination {
    * @throws UndeliveredError when the record was dropped, refused, or not taken in time
    */
   async confirm(write: () => void, timeoutMs: number): Promise<void> {
-    const { dropped } = this;
+    const { dropped, lastError } = this;
     write();
     if (this.dropped > dropped) {
-      const cause =
-        this.lastError === undefined ? '' : `, after it refused others: ${this.lastError}`;
+      const cause = lastError === undefined ? '' : `, after it refused others: ${lastError}`;
       throw new UndeliveredError(
         `The record was dropped: too much waits for the log's destination${cause}`,
       );
@@ -103,29 +115,35 @@ export class LogDestination {
   }
 
   /**
-   * Tries to write all that waits.
+   * Tries to write all that waits, and what is logged meanwhile.
    *
    * @param timeoutMs how long it may take, in milliseconds
    * @returns whether nothing waits any more
    */
   async flush(timeoutMs: number): Promise<boolean> {
-    // After an error SonicBoom only tries again when it is given something.
-    this.sink.write('');
-    try {
-      await this.writtenUpTo(this.accepted, timeoutMs);
-      return true;
-    } catch {
-      return false;
+    const deadline = performance.now() + timeoutMs;
+    while (this.written < this.accepted) {
+      this.pump();
+      try {
+        await this.writtenUpTo(this.accepted, deadline - performance.now());
+      } catch {
+        return false;
+      }
     }
+    return true;
   }
 
   /**
-   * Goes on in a new file, after the old one was moved away. Nothing is lost or split between them.
+   * Goes on in a new file, after the old one was moved away. No record is lost, or split between
+   * the two: what is being written is finished first, unless the old file refuses it.
    *
    * @throws Error when the file cannot be opened; the log goes on where it was
    */
-  reopen(): void {
-    this.sink.reopen();
+  reopen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.reopening = { resolve, reject };
+      this.pump();
+    });
   }
 
   /** How the log is doing, without a word to it. */
@@ -135,8 +153,86 @@ export class LogDestination {
       lastError: this.lastError,
       backlog: this.accepted - this.written,
       dropped: this.dropped,
-      oldestUnwrittenMs: oldest === undefined ? 0 : Date.now() - oldest.at,
+      oldestUnwrittenMs: oldest === undefined ? 0 : performance.now() - oldest.at,
     };
+  }
+
+  /** Writes what waits, one write at a time. */
+  private pump(): void {
+    if (this.isWriting) return;
+    if (this.reopening && (this.offset === this.chunk.length || this.lastError !== undefined)) {
+      this.goOnInNewFile(this.reopening);
+    }
+    if (this.offset === this.chunk.length) {
+      if (this.lines.length === 0) return;
+      this.chunk = Buffer.from(this.lines.join(''));
+      this.offset = 0;
+      this.lines = [];
+    }
+    clearTimeout(this.retry);
+    this.isWriting = true;
+    this.target.write(this.chunk.subarray(this.offset), (error, written) => {
+      this.isWriting = false;
+      if (error === null) {
+        this.onWritten(written);
+        this.pump();
+      } else if (error.code === 'EAGAIN') {
+        this.tryAgainIn(FULL_PIPE_PAUSE_MS);
+      } else {
+        this.onRefused(error.code ?? error.message);
+        this.tryAgainIn(REFUSAL_PAUSE_MS);
+      }
+    });
+  }
+
+  private tryAgainIn(ms: number): void {
+    this.retry = setTimeout(() => {
+      this.pump();
+    }, ms).unref();
+  }
+
+  private onWritten(bytes: number): void {
+    this.offset += bytes;
+    this.written += bytes;
+    this.lastError = undefined;
+    while (this.arrivals[0] !== undefined && this.arrivals[0].end <= this.written) {
+      this.arrivals.shift();
+    }
+    while (this.waiters[0] !== undefined && this.waiters[0].end <= this.written) {
+      this.waiters.shift()?.settle();
+    }
+    const unreported = this.dropped - this.reported;
+    // With room enough that the report is not dropped too.
+    if (unreported > 0 && this.accepted - this.written < BACKLOG_LIMIT / 2) {
+      this.reported = this.dropped;
+      this.onRecovery(unreported);
+    }
+  }
+
+  private onRefused(code: string): void {
+    this.lastError = code;
+    const refused = this.waiters;
+    this.waiters = [];
+    for (const { settle } of refused) {
+      settle(new UndeliveredError(`The log's destination refused the record: ${code}`));
+    }
+  }
+
+  private goOnInNewFile({ resolve, reject }: NonNullable<typeof this.reopening>): void {
+    this.reopening = undefined;
+    try {
+      this.target.reopen();
+    } catch (error) {
+      reject(error);
+      return;
+    }
+    // A line of which the old file took only a part is written whole to the new one.
+    const start = this.chunk.lastIndexOf('\n', this.offset - 1) + 1;
+    if (this.offset > 0 && this.offset < this.chunk.length) {
+      this.written -= this.offset - start;
+      this.offset = start;
+    }
+    resolve();
   }
 
   private writtenUpTo(end: number, timeoutMs: number): Promise<void> {
@@ -162,42 +258,8 @@ export class LogDestination {
     });
   }
 
-  private onWrite(bytes: number): void {
-    this.written += bytes;
-    this.lastError = undefined;
-    while (this.arrivals[0] !== undefined && this.arrivals[0].end <= this.written) {
-      this.arrivals.shift();
-    }
-    while (this.waiters[0] !== undefined && this.waiters[0].end <= this.written) {
-      this.waiters.shift()?.settle();
-    }
-    // The sink counts these bytes as waiting until the event is over.
-    if (this.dropped > this.reported) {
-      process.nextTick(() => {
-        this.report();
-      });
-    }
-  }
-
-  /** Tells of dropped records, when there is room enough that the telling is not dropped too. */
-  private report(): void {
-    const dropped = this.dropped - this.reported;
-    if (dropped === 0 || this.accepted - this.written > BACKLOG_LIMIT / 2) return;
-    this.reported = this.dropped;
-    this.onRecovery(dropped);
-  }
-
-  private onError({ code, message }: NodeJS.ErrnoException): void {
-    this.lastError = code ?? message;
-    const refused = this.waiters;
-    this.waiters = [];
-    for (const { settle } of refused) {
-      settle(new UndeliveredError(`The log's destination refused the record: ${this.lastError}`));
-    }
-  }
-
   private noteArrival(): void {
-    const at = Date.now();
+    const at = Math.floor(performance.now());
     const last = this.arrivals.at(-1);
     if (last?.at === at) last.end = this.accepted;
     else this.arrivals.push({ end: this.accepted, at });

@@ -1,7 +1,6 @@
 import { type DynamicModule, type LoggerService, Module } from '@nestjs/common';
-import type { RequestHandler } from 'express';
 import { Logger, LoggerModule, type Params, PinoLogger } from 'nestjs-pino';
-import { pino, stdTimeFunctions } from 'pino';
+import { pino, stdSerializers, stdTimeFunctions } from 'pino';
 import type { Settings } from '../config.js';
 import { packageInfo } from '../package-info.js';
 import { LogDestination } from './log-destination.js';
@@ -13,13 +12,18 @@ export interface Logging {
   /** For Nest itself: its start-up lines, and every `Logger` of a feature. */
   logger: LoggerService;
   /** For the requests: a context for their records, and a record when they end. */
-  requestLog: RequestHandler;
+  requestLog: ReturnType<typeof requestLog>;
   /** For injection: `PinoLogger`, {@link LogProbe} and {@link LogDestination}. */
   module: DynamicModule;
 }
 
 @Module({})
 class LoggingModule {}
+
+function describe(error: Error) {
+  const { type, message, stack, code } = stdSerializers.err(error);
+  return { type, message, stack, ...(typeof code === 'string' && { code }) };
+}
 
 /**
  * Makes the application's log: one JSON object a line, with `level` as a word, `time` in ISO 8601,
@@ -32,6 +36,8 @@ export function createLogging(settings: Settings, destination: LogDestination): 
       base: { service: packageInfo.name, version: packageInfo.version },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      // Without an error's other properties: some hold what a client sent.
+      serializers: { err: describe },
     },
     destination,
   );

@@ -1,20 +1,6 @@
-import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
-import SonicBoom from 'sonic-boom';
+import { close, openSync, statSync, write } from 'node:fs';
 import type { Settings } from '../config.js';
-import { BACKLOG_LIMIT, LogDestination } from './log-destination.js';
-
-/** A log file that is checked before it is opened anew: SonicBoom itself would be left without. */
-class LogFile extends SonicBoom.default {
-  constructor(private readonly path: string) {
-    super({ dest: path, append: true, maxLength: BACKLOG_LIMIT });
-  }
-
-  override reopen(): void {
-    closeSync(openSync(this.path, 'a'));
-    super.reopen();
-  }
-}
+import { LogDestination, type LogTarget } from './log-destination.js';
 
 /**
  * Opens where the log goes: `LOG_FILE`, or standard output, which a person at a terminal gets to
@@ -23,24 +9,54 @@ class LogFile extends SonicBoom.default {
  * @throws Error that names the setting, when the file cannot be opened
  */
 export async function openLog({ LOG_FILE }: Settings): Promise<LogDestination> {
-  if (LOG_FILE !== undefined) {
-    const file = new LogFile(LOG_FILE);
-    try {
-      await once(file, 'ready');
-    } catch (error) {
-      throw new Error(
-        `LOG_FILE: expected a file that can be appended to, got ${JSON.stringify(LOG_FILE)} (${String((error as NodeJS.ErrnoException).code)})`,
-        { cause: error },
-      );
-    }
-    return new LogDestination(file);
-  }
+  if (LOG_FILE !== undefined) return new LogDestination(new LogFile(LOG_FILE));
   // Node makes a pipe non-blocking the first time that process.stdout is touched. On a blocking one,
   // a reader that has stopped would hold a write, and with it the end of the process, forever. What
   // anybody else writes there must not end the process when the reader is gone.
-  process.stdout.on('error', () => undefined);
-  const output = new SonicBoom.default({ fd: process.stdout.fd, maxLength: BACKLOG_LIMIT });
-  return new LogDestination(output, process.stdout.isTTY ? await forPeople() : undefined);
+  const { fd, isTTY } = process.stdout.on('error', () => undefined);
+  const output: LogTarget = {
+    write: (bytes, done) => {
+      write(fd, bytes, done);
+    },
+    reopen: () => {
+      throw new Error('Standard output cannot be opened anew');
+    },
+  };
+  return new LogDestination(output, isTTY ? await forPeople() : undefined);
+}
+
+/** A file that is appended to. */
+class LogFile implements LogTarget {
+  private fd: number;
+
+  constructor(private readonly path: string) {
+    this.fd = openForAppending(path);
+  }
+
+  write(bytes: Uint8Array, done: Parameters<LogTarget['write']>[1]): void {
+    write(this.fd, bytes, done);
+  }
+
+  reopen(): void {
+    const old = this.fd;
+    this.fd = openForAppending(this.path);
+    close(old);
+  }
+}
+
+function openForAppending(path: string): number {
+  try {
+    // A pipe would hold this thread until somebody reads, and then the writes to it.
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found?.isFIFO() || found?.isSocket()) throw new Error('a pipe');
+    return openSync(path, 'a');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(
+      `LOG_FILE: expected a file that can be appended to, got ${JSON.stringify(path)} (${code ?? message}); unset it for standard output`,
+      { cause: error },
+    );
+  }
 }
 
 async function forPeople(): Promise<(line: string) => string> {
