@@ -2,11 +2,13 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { connect, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import type { ExecutionContext } from '@nestjs/common';
 import { createTestApp, type LogRecord } from './app.js';
 import { portOf, send, sendRaw } from './http.js';
 import { runToEnd, type Service, startService, stopService } from './process.js';
@@ -194,6 +196,23 @@ describe('the records of a request', () => {
     expect(log).toMatchObject([
       { route: 'unmatched', status: 400, requestId: expect.stringMatching(UUID) as string },
       { route: 'unmatched', status: 404 },
+    ]);
+  });
+
+  it('say so when an error broke the answer off, and not that the client did', async () => {
+    const { app, log } = await createTestApp((unready) => {
+      unready.useGlobalGuards({
+        canActivate: (context: ExecutionContext) => {
+          context.switchToHttp().getResponse<ServerResponse>().write('half an answ');
+          throw new Error('unforeseen');
+        },
+      });
+    });
+    await expect(send(app, 'GET', '/')).rejects.toThrow('aborted');
+    await until(() => log.length === 2);
+    expect(log).toMatchObject([
+      { context: 'ErrorFilter', err: { message: 'unforeseen' } },
+      { context: 'RequestLog', level: 'error', msg: 'Request broken off by an error' },
     ]);
   });
 

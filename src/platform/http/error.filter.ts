@@ -32,7 +32,10 @@ export class ErrorFilter implements ExceptionFilter {
     const response = host.switchToHttp().getResponse<Response>();
     if (response.headersSent) {
       // A part of the answer is out. Cutting it off is the only way left to say that it is wrong.
-      if (!response.writableEnded) response.destroy();
+      if (!response.writableEnded) {
+        response.locals.isBroken = true;
+        response.destroy();
+      }
       return;
     }
     response.setHeader('Cache-Control', 'no-store');

@@ -59,6 +59,12 @@ export const quietDocument: RequestHandler = (_req, res, next) => {
 
 /** How a request ended, or undefined when it is not to be told. */
 function describeEnd(req: Request, res: Response) {
+  // The locals are Express's: what Node's parser refuses has none.
+  const locals = (res.locals as { isDocument?: boolean; isBroken?: boolean } | undefined) ?? {};
+  if (locals.isBroken) {
+    const message = 'Request broken off by an error';
+    return { level: 'error', message, status: res.statusCode } as const;
+  }
   // An error that is answered to nobody, because the body broke off, counts as written.
   const cutOff = req.readableAborted || !res.writableFinished;
   if (cutOff) {
@@ -70,9 +76,7 @@ function describeEnd(req: Request, res: Response) {
   if (status >= 500) return { level: 'error', message: 'Request completed', status } as const;
   const route = req.route as MatchedRoute | undefined;
   const isQuietRoute = route?.stack.some(({ handle }) => isQuiet(handle)) ?? false;
-  // The locals are Express's: what Node's parser refuses has none.
-  const { isDocument } = (res.locals as { isDocument?: boolean } | undefined) ?? {};
-  if (isQuietRoute || (isDocument && status < 400)) return undefined;
+  if (isQuietRoute || (locals.isDocument && status < 400)) return undefined;
   return { level: 'info', message: 'Request completed', status } as const;
 }
 
