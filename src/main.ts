@@ -1,3 +1,4 @@
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Settings } from './platform/config.js';
@@ -13,8 +14,9 @@ try {
   const { openLog } = await import('./platform/logging/open-log.js');
   const { createApp } = await import('./app.js');
   log = await openLog(settings);
+  if (settings.LOG_FILE !== undefined) reopenOnHangUp(log);
   const app = await createApp({ log });
-  handleEvents(app, settings, log);
+  handleEvents(app);
   await listen(app, settings);
 } catch (error) {
   for (const reason of error instanceof AggregateError ? error.errors : [error]) {
@@ -26,23 +28,27 @@ try {
 
 /** Ends the process when all that was logged is written, or cannot be. */
 async function end(code: number): Promise<never> {
+  // The connection that closed last logs its request when this turn of the event loop closes it.
+  await setTimeout(0);
+  await setImmediate();
   await log?.flush(LAST_FLUSH_MS);
   process.exit(code);
 }
 
-function handleEvents(app: NestExpressApplication, settings: Settings, of: LogDestination): void {
+function reopenOnHangUp(file: LogDestination): void {
+  process.on('SIGHUP', () => {
+    file.reopen().catch((error: unknown) => {
+      new Logger('Main').error(error);
+    });
+  });
+}
+
+function handleEvents(app: NestExpressApplication): void {
   const logger = new Logger('Main');
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.once(signal, () => {
       logger.log(`${signal}: stopping`);
       void app.close().then(() => end(0));
-    });
-  }
-  if (settings.LOG_FILE !== undefined) {
-    process.on('SIGHUP', () => {
-      of.reopen().catch((error: unknown) => {
-        logger.error(error);
-      });
     });
   }
   process.on('uncaughtException', (thrown: unknown) => {

@@ -23,7 +23,7 @@ class Memory implements LogTarget {
     done(null, bytes.length);
   }
 
-  reopen(): void {
+  reopen(): never {
     throw new Error('There is no file to reopen.');
   }
 }

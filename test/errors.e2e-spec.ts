@@ -287,6 +287,13 @@ describe('a malformed request', () => {
     },
   );
 
+  it('is one that takes this for a proxy', async () => {
+    const answer = await sendRaw(app, 'CONNECT example.com:443 HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 404 /);
+    expect(answer).toMatch(/^X-Request-Id: [0-9a-f-]{36}\r$/m);
+    expect(answer).toMatch(/\r\n\r\n\{"detail":"Not Found"\}$/);
+  });
+
   it('is not one that names the host in its target, as a proxy is asked', async () => {
     const answer = await sendRaw(
       app,

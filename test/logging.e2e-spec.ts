@@ -65,16 +65,17 @@ function idsOf(records: LogRecord[]): string[] {
  * Asks for an unknown path, which makes a record, again and again on one connection.
  *
  * @param name each request's id is this and its number from 0
+ * @param atOnce how many it sends before it waits for their answers
  * @returns how many were answered, when the count is reached or the connection is gone
  */
-async function flood(service: Service, name: string, count: number): Promise<number> {
+async function flood(service: Service, name: string, count: number, atOnce = 100): Promise<number> {
   const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
   const gone = new Promise((resolve) => socket.once('close', resolve));
   socket.on('error', () => undefined);
   let sent = 0;
   let answered = 0;
   const sendMore = () => {
-    const batch = Math.min(100, count - sent);
+    const batch = Math.min(atOnce, count - sent);
     let bytes = '';
     for (let i = 0; i < batch; i++, sent++) {
       bytes += `GET /nope HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${name}${sent}\r\n\r\n`;
@@ -462,7 +463,7 @@ describe('LOG_FILE', () => {
   it('takes the records of 200 clients at once without a loss', async () => {
     const file = join(folder, 'clients.log');
     const service = await startService({ env: { LOG_FILE: file } });
-    const loads = Array.from({ length: 200 }, (_, n) => flood(service, `client${n}-`, 200));
+    const loads = Array.from({ length: 200 }, (_, n) => flood(service, `client${n}-`, 200, 1));
     expect(await Promise.all(loads)).toEqual(Array.from({ length: 200 }, () => 200));
     await stopService(service);
     const records = recordsIn(await readFile(file, 'utf8'));
@@ -523,6 +524,24 @@ describe('the end of the process', () => {
     }
   });
 
+  it('leaves the record of the last request, though the client cuts it off', async () => {
+    const file = join(folder, 'last.log');
+    const service = await startService({ env: { LOG_FILE: file } });
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+    socket.write(
+      'POST /api/v1/system/smoke-test HTTP/1.1\r\nHost: a\r\nX-Request-Id: last\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n',
+    );
+    await once(socket, 'data');
+    const ended = stopService(service);
+    await until(async () => (await readFile(file, 'utf8')).includes('SIGTERM: stopping'));
+    socket.destroy();
+    expect(await ended).toMatchObject({ code: 0 });
+    expect(recordsIn(await readFile(file, 'utf8')).at(-1)).toMatchObject({
+      requestId: 'last',
+      msg: 'Request cut off by the client',
+    });
+  });
+
   it('waits for a reader that comes back, and leaves nothing behind', async () => {
     const { readable, writable } = await pipe();
     const service = await startService({ stdout: writable });
@@ -534,7 +553,9 @@ describe('the end of the process', () => {
     const records = recordsIn(await output);
     const dropped = records.reduce((sum, record) => sum + Number(record.dropped ?? 0), 0);
     expect(dropped).toBeGreaterThan(0);
-    expect(idsOf(records).length + dropped).toBe(25_000);
+    // That the signal came is a record too, which may be dropped as any other.
+    const stopping = records.filter(({ msg }) => msg === 'SIGTERM: stopping').length;
+    expect(idsOf(records).length + stopping + dropped).toBe(25_000 + 1);
   });
 
   it('does not wait for one that does not', async () => {

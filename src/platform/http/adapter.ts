@@ -75,6 +75,10 @@ export class HttpAdapter extends ExpressAdapter {
       .on('checkContinue', handle)
       // As FastAPI's server does, any other expectation is ignored, not a 417.
       .on('checkExpectation', handle)
+      .on('connect', (req: IncomingMessage, socket: Socket) => {
+        // This is no proxy. Node hands over the bare connection.
+        this.answerOn(socket, req, 404, 'Not Found');
+      })
       .on('clientError', (error: NodeJS.ErrnoException, socket: ServerSocket) => {
         this.refuse(error, socket);
       });
@@ -134,24 +138,25 @@ export class HttpAdapter extends ExpressAdapter {
       socket.destroy();
       return;
     }
-    const hangUp = () => {
-      socket.destroySoon();
-    };
     if (pending?.req.complete) {
       if (!pending.headersSent) pending.setHeader('Connection', 'close');
-      pending.once('finish', hangUp);
+      hangUpAfter(pending, socket);
       return;
     }
     const [status, detail] = PARSER_ERRORS.get(error.code) ?? [400, 'The request is malformed'];
     if (pending) {
+      hangUpAfter(pending, socket);
       answer(pending, status, detail);
-      pending.once('finish', hangUp);
-      return;
+    } else {
+      this.answerOn(socket, new IncomingMessage(socket), status, detail);
     }
-    const request = new IncomingMessage(socket);
+  }
+
+  /** Answers on a connection for which Node has no response. */
+  private answerOn(socket: Socket, request: IncomingMessage, status: number, detail: string): void {
     const response = new ServerResponse(request);
     response.assignSocket(socket);
-    response.once('finish', hangUp);
+    hangUpAfter(response, socket);
     this.sendError(request, response, status, detail);
   }
 
@@ -171,6 +176,12 @@ export class HttpAdapter extends ExpressAdapter {
     const next = () => steps.shift()?.(request, response, next);
     next();
   }
+}
+
+function hangUpAfter(response: ServerResponse, socket: Socket): void {
+  response.once('finish', () => {
+    socket.destroySoon();
+  });
 }
 
 function answer(response: ServerResponse, status: number, detail: string): void {

@@ -15,6 +15,8 @@ const UNPARSABLE = 'There was an error parsing the body';
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 /** What clients call UTF-8; ASCII is a part of it. */
 const CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii']);
+/** As Node looks for it. */
+const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
 const UNITS = { b: 1, kb: 1024, mb: 1024 ** 2 };
 
 /**
@@ -37,7 +39,7 @@ export function readBody(limit: string): RequestHandler {
       return;
     }
     // The adapter leaves it to the reader to ask for a body that the client holds back.
-    if (req.headers.expect?.toLowerCase() === '100-continue') res.writeContinue();
+    if (req.httpVersion === '1.1' && CONTINUE.test(req.headers.expect ?? '')) res.writeContinue();
     readBytes(req, res, (error?: unknown) => {
       try {
         if (error) throw explain(error, limit);

@@ -8,6 +8,8 @@ class ManualTarget implements LogTarget {
   /** What it took, and after each `|` in a new file. */
   output = '';
   failure: Error | undefined;
+  /** Whether there is another file to go on in. */
+  isMoved = true;
   private asked: { bytes: Uint8Array; done: Done } | undefined;
 
   write(bytes: Uint8Array, done: Done): void {
@@ -15,9 +17,10 @@ class ManualTarget implements LogTarget {
     this.asked = { bytes, done };
   }
 
-  reopen(): void {
+  reopen(): boolean {
     if (this.failure) throw this.failure;
-    this.output += '|';
+    if (this.isMoved) this.output += '|';
+    return this.isMoved;
   }
 
   /** Takes some of the bytes that it was last asked to write, or all. */
@@ -183,6 +186,13 @@ describe('LogDestination', () => {
     expect(destination.state()).toEqual({ ...idle, dropped: 3 });
   });
 
+  it('tells of a record that is too large for the backlog, at once', () => {
+    const told: number[] = [];
+    destination.onRecovery = (dropped) => told.push(dropped);
+    destination.write('x'.repeat(BACKLOG_LIMIT + 1));
+    expect(told).toEqual([1]);
+  });
+
   it('knows how long the oldest record has waited', () => {
     destination.write('12345');
     jest.advanceTimersByTime(100);
@@ -248,6 +258,25 @@ describe('LogDestination', () => {
       target.take();
       expect(target.output).toBe('a\nbc|bcd\ne\n');
       expect(destination.state()).toEqual(idle);
+    });
+
+    it('goes on in the middle of a line where there is no other file', async () => {
+      target.isMoved = false;
+      destination.write('a\nbcd\n');
+      target.take(4);
+      target.refuse('ENOSPC');
+      await destination.reopen();
+      target.take();
+      expect(target.output).toBe('a\nbcd\n');
+      expect(destination.state()).toEqual(idle);
+    });
+
+    it('does for all who asked what they asked once', async () => {
+      destination.write('a\n');
+      const reopened = [destination.reopen(), destination.reopen()];
+      target.take();
+      await Promise.all(reopened);
+      expect(target.output).toBe('a\n|');
     });
 
     it('stays in the old file when the new one cannot be opened', async () => {

@@ -9,7 +9,7 @@ const REFUSAL_PAUSE_MS = 1000;
 
 /** What takes the log's bytes: a descriptor. */
 export interface LogTarget {
-  /** Writes the bytes, or a part of them, and says how many, or why not. */
+  /** Writes the bytes, or a part of them, and says later how many, or why not. */
   write(
     bytes: Uint8Array,
     done: (error: NodeJS.ErrnoException | null, written: number) => void,
@@ -17,9 +17,10 @@ export interface LogTarget {
   /**
    * Goes on in the file that has the log's name now.
    *
+   * @returns whether that is another file
    * @throws Error when it cannot be opened; the target is what it was
    */
-  reopen(): void;
+  reopen(): boolean;
 }
 
 /** A record that did not leave the process in time. The message is for whoever asked for it. */
@@ -66,7 +67,7 @@ export class LogDestination {
   private offset = 0;
   private isWriting = false;
   private retry: NodeJS.Timeout | undefined;
-  private reopening: { resolve: () => void; reject: (error: unknown) => void } | undefined;
+  private reopenings: { resolve: () => void; reject: (error: unknown) => void }[] = [];
 
   private waiters: Waiter[] = [];
   /** When which byte was taken: an entry for each millisecond in which records came. */
@@ -87,6 +88,7 @@ export class LogDestination {
     const bytes = Buffer.byteLength(text);
     if (this.accepted - this.written + bytes > BACKLOG_LIMIT) {
       this.dropped += 1;
+      this.reportDrops();
     } else {
       this.accepted += bytes;
       this.lines.push(text);
@@ -141,7 +143,7 @@ export class LogDestination {
    */
   reopen(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.reopening = { resolve, reject };
+      this.reopenings.push({ resolve, reject });
       this.pump();
     });
   }
@@ -160,9 +162,8 @@ export class LogDestination {
   /** Writes what waits, one write at a time. */
   private pump(): void {
     if (this.isWriting) return;
-    if (this.reopening && (this.offset === this.chunk.length || this.lastError !== undefined)) {
-      this.goOnInNewFile(this.reopening);
-    }
+    const canChange = this.offset === this.chunk.length || this.lastError !== undefined;
+    if (this.reopenings.length > 0 && canChange) this.goOnInNewFile();
     if (this.offset === this.chunk.length) {
       if (this.lines.length === 0) return;
       this.chunk = Buffer.from(this.lines.join(''));
@@ -201,8 +202,12 @@ export class LogDestination {
     while (this.waiters[0] !== undefined && this.waiters[0].end <= this.written) {
       this.waiters.shift()?.settle();
     }
+    this.reportDrops();
+  }
+
+  /** Tells how many were dropped, when there is room enough that this is not dropped too. */
+  private reportDrops(): void {
     const unreported = this.dropped - this.reported;
-    // With room enough that the report is not dropped too.
     if (unreported > 0 && this.accepted - this.written < BACKLOG_LIMIT / 2) {
       this.reported = this.dropped;
       this.onRecovery(unreported);
@@ -218,21 +223,23 @@ export class LogDestination {
     }
   }
 
-  private goOnInNewFile({ resolve, reject }: NonNullable<typeof this.reopening>): void {
-    this.reopening = undefined;
+  private goOnInNewFile(): void {
+    const asked = this.reopenings;
+    this.reopenings = [];
+    let isAnother: boolean;
     try {
-      this.target.reopen();
+      isAnother = this.target.reopen();
     } catch (error) {
-      reject(error);
+      for (const { reject } of asked) reject(error);
       return;
     }
     // A line of which the old file took only a part is written whole to the new one.
-    const start = this.chunk.lastIndexOf('\n', this.offset - 1) + 1;
-    if (this.offset > 0 && this.offset < this.chunk.length) {
+    if (isAnother && this.offset > 0 && this.offset < this.chunk.length) {
+      const start = this.chunk.lastIndexOf('\n', this.offset - 1) + 1;
       this.written -= this.offset - start;
       this.offset = start;
     }
-    resolve();
+    for (const { resolve } of asked) resolve();
   }
 
   private writtenUpTo(end: number, timeoutMs: number): Promise<void> {

@@ -1,4 +1,4 @@
-import { close, openSync, statSync, write } from 'node:fs';
+import { close, constants, fstatSync, openSync, statSync, write } from 'node:fs';
 import type { Settings } from '../config.js';
 import { LogDestination, type LogTarget } from './log-destination.js';
 
@@ -13,7 +13,8 @@ export async function openLog({ LOG_FILE }: Settings): Promise<LogDestination> {
   // Node makes a pipe non-blocking the first time that process.stdout is touched. On a blocking one,
   // a reader that has stopped would hold a write, and with it the end of the process, forever. What
   // anybody else writes there must not end the process when the reader is gone.
-  const { fd, isTTY } = process.stdout.on('error', () => undefined);
+  const { fd: stdout, isTTY } = process.stdout.on('error', () => undefined);
+  const fd = isTTY ? openNonBlocking(stdout) : stdout;
   const output: LogTarget = {
     write: (bytes, done) => {
       write(fd, bytes, done);
@@ -37,10 +38,25 @@ class LogFile implements LogTarget {
     write(this.fd, bytes, done);
   }
 
-  reopen(): void {
+  reopen(): boolean {
     const old = this.fd;
     this.fd = openForAppending(this.path);
-    close(old);
+    const [before, after] = [fstatSync(old), fstatSync(this.fd)];
+    // What the old file says as it closes is too late for anybody.
+    close(old, () => undefined);
+    return before.ino !== after.ino || before.dev !== after.dev;
+  }
+}
+
+/** A terminal can be stopped (Ctrl-S), and Node leaves it blocking: it gets a descriptor more. */
+function openNonBlocking(fd: number): number {
+  try {
+    return openSync(
+      `/proc/self/fd/${fd}`,
+      constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY,
+    );
+  } catch {
+    return fd;
   }
 }
 
