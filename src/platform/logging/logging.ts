@@ -20,8 +20,10 @@ export interface Logging {
 @Module({})
 class LoggingModule {}
 
-function describe(error: Error) {
-  const { type, message, stack, code } = stdSerializers.err(error);
+/** An error without its own properties, of which some hold what a client sent. */
+function describeError(error: unknown): unknown {
+  if (typeof error !== 'object' || error === null || !('stack' in error)) return error;
+  const { type, message, stack, code } = stdSerializers.err(error as Error);
   return { type, message, stack, ...(typeof code === 'string' && { code }) };
 }
 
@@ -36,8 +38,7 @@ export function createLogging(settings: Settings, destination: LogDestination): 
       base: { service: packageInfo.name, version: packageInfo.version },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      // Without an error's other properties: some hold what a client sent.
-      serializers: { err: describe },
+      serializers: { err: describeError },
     },
     destination,
   );
@@ -46,8 +47,8 @@ export function createLogging(settings: Settings, destination: LogDestination): 
       .child({ context: LogDestination.name }, { level: 'warn' })
       .warn({ dropped }, 'Log records were dropped: too much waited for their destination');
   };
-  // No routes for the module's own middleware: requestLog is in its place.
-  const params: Params = { pinoHttp: { logger: root }, forRoutes: [] };
+  // No routes for the module's own middleware: requestLog is in its place. Nor its serializers.
+  const params: Params = { pinoHttp: { logger: root, wrapSerializers: false }, forRoutes: [] };
   const pinoLogger = new PinoLogger(params);
   return {
     logger: new Logger(pinoLogger, params),
