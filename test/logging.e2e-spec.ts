@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
-import type { ServerResponse } from 'node:http';
-import { connect, Socket } from 'node:net';
+import { createServer, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -409,6 +409,25 @@ describe('standard output on a pipe', () => {
       expect(await ask(service, '/system/healthz')).toMatchObject({ status: 200 });
     }
     expect(await stopService(service)).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+});
+
+describe('standard output on a terminal', () => {
+  it('is for a person to read', async () => {
+    // A port that is taken ends the process by itself, after its start has been logged.
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const env = { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: String(port) };
+    const command = `'${process.execPath}' dist/main.js`;
+    const failure = await promisify(execFile)('script', ['-qec', command, '/dev/null'], { env })
+      .then(() => undefined)
+      .catch((error: unknown) => error as { code: number; stdout: string });
+    server.close();
+    expect(failure?.code).toBe(1);
+    expect(failure?.stdout).toMatch(/^\S+ .*INFO.*: .*Starting Nest application/m);
+    expect(failure?.stdout).toContain('(EADDRINUSE)');
+    expect(failure?.stdout).not.toContain('{"level"');
   });
 });
 
