@@ -3,13 +3,16 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
 import { settings } from './platform/config.js';
 import { HttpAdapter } from './platform/http/adapter.js';
+import { crossOrigin } from './platform/http/cors.js';
 import { rejectMalformed } from './platform/http/malformed.js';
 import { requestId } from './platform/http/request-id.js';
 import { docsSecurityHeaders, securityHeaders } from './platform/http/security.js';
+import { Lifecycle } from './platform/lifecycle/lifecycle.js';
+import { LifecycleModule } from './platform/lifecycle/lifecycle.module.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
 import { createLogging } from './platform/logging/logging.js';
 import { openLog } from './platform/logging/open-log.js';
-import { quietDocument } from './platform/logging/request-log.js';
+import { logRequest, quietDocument } from './platform/logging/request-log.js';
 import { serveDocument } from './platform/openapi.js';
 
 /**
@@ -23,10 +26,16 @@ export async function createApp(
   options: { log?: LogDestination } = {},
 ): Promise<NestExpressApplication> {
   const logging = createLogging(settings, options.log ?? (await openLog(settings)));
-  const first = [requestId, logging.requestLog, securityHeaders];
-  const adapter = new HttpAdapter(settings.BODY_LIMIT, first);
+  const lifecycle = new Lifecycle();
+  lifecycle.connections.onEnd(logRequest);
+  const adapter = new HttpAdapter({
+    bodyLimit: settings.BODY_LIMIT,
+    trustProxy: settings.TRUST_PROXY,
+    lifecycle,
+    first: [requestId, lifecycle.connections.track, logging.requestContext, securityHeaders],
+  });
   const app = await NestFactory.create<NestExpressApplication>(
-    { module: AppModule, imports: [logging.module] },
+    { module: AppModule, imports: [logging.module, LifecycleModule.forRoot(lifecycle)] },
     adapter,
     {
       abortOnError: false,
@@ -35,6 +44,7 @@ export async function createApp(
       routeConflictPolicy: { duplicate: 'error' },
     },
   );
+  if (settings.CORS_ORIGINS !== undefined) app.enableCors(crossOrigin(settings.CORS_ORIGINS));
   app.use(rejectMalformed);
   app.use(['/docs', '/openapi.json', '/openapi.yaml'], quietDocument);
   app.use('/docs', docsSecurityHeaders);

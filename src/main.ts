@@ -1,13 +1,23 @@
+import { constants } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Settings } from './platform/config.js';
+import { Lifecycle } from './platform/lifecycle/lifecycle.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
 
 /** How long the last records may take to leave when the process ends, in milliseconds. */
 const LAST_FLUSH_MS = 5000;
 
+/** The same when the process was told twice to end. */
+const HURRIED_FLUSH_MS = 100;
+
+/** How long the features may take to release what they hold, in milliseconds. */
+const RELEASE_MS = 5000;
+
 let log: LogDestination | undefined;
+let stop: ((signal: NodeJS.Signals) => Promise<void>) | undefined;
+handleSignals();
 try {
   // Settings and features are checked while their modules load, so a wrong one ends up here too.
   const { settings } = await import('./platform/config.js');
@@ -16,8 +26,9 @@ try {
   log = await openLog(settings);
   if (settings.LOG_FILE !== undefined) reopenOnHangUp(log);
   const app = await createApp({ log });
-  handleEvents(app);
+  process.on('uncaughtException', endByError);
   await listen(app, settings);
+  stop = (signal) => drain(app, settings, signal);
 } catch (error) {
   for (const reason of error instanceof AggregateError ? error.errors : [error]) {
     const message = (reason instanceof Error && reason.message.trim()) || String(reason);
@@ -26,12 +37,12 @@ try {
   await end(1);
 }
 
-/** Ends the process when all that was logged is written, or cannot be. */
-async function end(code: number): Promise<never> {
+/** Ends the process when all that was logged is written, or cannot be in time. */
+async function end(code: number, flushMs = LAST_FLUSH_MS): Promise<never> {
   // The connection that closed last logs its request when this turn of the event loop closes it.
   await setTimeout(0);
   await setImmediate();
-  await log?.flush(LAST_FLUSH_MS);
+  await log?.flush(flushMs);
   process.exit(code);
 }
 
@@ -43,18 +54,51 @@ function reopenOnHangUp(file: LogDestination): void {
   });
 }
 
-function handleEvents(app: NestExpressApplication): void {
-  const logger = new Logger('Main');
+/**
+ * SIGTERM and SIGINT end the process in good order; one more ends it at once, with the code by which
+ * a shell knows the signal. Handlers from the first moment on: without one, a process that is the
+ * first of its container takes no notice.
+ */
+function handleSignals(): void {
+  let isStopping = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      logger.log(`${signal}: stopping`);
-      void app.close().then(() => end(0));
+    process.on(signal, () => {
+      if (isStopping) {
+        new Logger('Main').warn(`${signal} once more: ending at once`);
+        void end(128 + constants.signals[signal], HURRIED_FLUSH_MS);
+        return;
+      }
+      isStopping = true;
+      // There is nothing to wait for before it listens.
+      void (stop ? stop(signal) : end(0)).catch(endByError);
     });
   }
-  process.on('uncaughtException', (thrown: unknown) => {
-    logger.fatal(thrown instanceof Error ? thrown : new Error(`Thrown: ${String(thrown)}`));
-    void end(1);
-  });
+}
+
+async function drain(
+  app: NestExpressApplication,
+  { SHUTDOWN_DELAY_MS, SHUTDOWN_TIMEOUT_MS }: Settings,
+  signal: NodeJS.Signals,
+): Promise<void> {
+  const logger = new Logger('Main');
+  // Who stops it by hand knows that it stops.
+  const delayMs = signal === 'SIGINT' ? 0 : SHUTDOWN_DELAY_MS;
+  logger.log(`${signal}: draining, and no more connections in ${delayMs} ms`);
+  const cut = await app.get(Lifecycle).drain(delayMs, SHUTDOWN_TIMEOUT_MS);
+  if (cut > 0) {
+    logger.warn({ cut }, `Requests were cut off: not over within ${SHUTDOWN_TIMEOUT_MS} ms`);
+  }
+  const isReleased = await Promise.race([app.close().then(() => true), setTimeout(RELEASE_MS)]);
+  if (!isReleased) throw new Error(`A feature did not release what it holds in ${RELEASE_MS} ms`);
+  logger.log('Stopped');
+  await end(0);
+}
+
+function endByError(thrown: unknown): void {
+  new Logger('Main').fatal(
+    thrown instanceof Error ? thrown : new Error(`Thrown: ${String(thrown)}`),
+  );
+  void end(1);
 }
 
 async function listen(app: NestExpressApplication, { PORT, HOST }: Settings): Promise<void> {

@@ -33,6 +33,8 @@ export interface Run {
   cwd?: string;
   /** A descriptor for its standard output, in place of a pipe that is read. */
   stdout?: number;
+  /** A command, with its arguments, that runs it. */
+  wrapper?: string[];
 }
 
 const running = new Set<ChildProcess>();
@@ -41,10 +43,11 @@ afterAll(() => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-function run({ env, cwd, stdout }: Run): Omit<Service, 'url'> {
-  const child = spawn(process.execPath, ['dist/main.js'], {
+function run({ env, cwd, stdout, wrapper = [] }: Run): Omit<Service, 'url'> {
+  const [command = '', ...args] = [...wrapper, process.execPath, 'dist/main.js'];
+  const child = spawn(command, args, {
     cwd,
-    env: { PATH: process.env.PATH, HOST: '127.0.0.1', ...env },
+    env: { PATH: process.env.PATH, HOST: '127.0.0.1', SHUTDOWN_DELAY_MS: '0', ...env },
     stdio: ['ignore', stdout ?? 'pipe', 'pipe'],
   });
   running.add(child);
@@ -61,7 +64,8 @@ export async function runToEnd(options: Run = {}): Promise<Ended> {
   return ended(run(options));
 }
 
-async function ended(child: Omit<Service, 'url'>): Promise<Ended> {
+/** Waits until a process is gone. */
+export async function ended(child: Omit<Service, 'url'>): Promise<Ended> {
   const { exitCode } = child.process;
   const [code] = exitCode === null ? ((await once(child.process, 'exit')) as [number]) : [exitCode];
   return { code, stdout: await child.stdout, stderr: await child.stderr };

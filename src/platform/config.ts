@@ -9,8 +9,10 @@ import {
   Matches,
   Max,
   Min,
+  ValidateBy,
   validateSync,
 } from 'class-validator';
+import express from 'express';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
@@ -24,6 +26,56 @@ function WholeNumber(min: number, max: number) {
     IsInt({ message }),
     Min(min, { message }),
     Max(max, { message }),
+  );
+}
+
+/** What Express's `trust proxy` takes: the field holds a boolean, a number, or the list as it is. */
+function TrustProxy() {
+  return applyDecorators(
+    Transform(({ value }: { value: unknown }) => {
+      if (value === 'true' || value === 'false') return value === 'true';
+      return /^\d+$/.test(String(value)) ? Number(value) : value;
+    }),
+    ValidateBy(
+      { name: 'trustProxy', validator: { validate: isTrustProxy } },
+      {
+        message:
+          'expected true, false, the number of proxies in front, or their addresses such as loopback,10.0.0.0/8',
+      },
+    ),
+  );
+}
+
+function isTrustProxy(value: unknown): boolean {
+  try {
+    express().set('trust proxy', value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Origins as browsers send them, separated by commas, or `*`; the field holds a list. */
+function Origins() {
+  return applyDecorators(
+    Transform(({ value }: { value: unknown }) => {
+      return typeof value === 'string' ? value.split(',').map((origin) => origin.trim()) : value;
+    }),
+    ValidateBy(
+      { name: 'origins', validator: { validate: isOrigin } },
+      {
+        each: true,
+        message: 'expected origins such as https://app.example.com, separated by commas, or *',
+      },
+    ),
+  );
+}
+
+function isOrigin(value: unknown): boolean {
+  const origin = String(value);
+  return (
+    origin === '*' ||
+    (/^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin)
   );
 }
 
@@ -60,6 +112,31 @@ export class Settings {
     message: 'expected a size from 1b to 99mb, such as 100kb',
   })
   BODY_LIMIT: string = '100kb';
+
+  /** The origins whose pages may call the API from a browser. Unset is none, `*` is every one. */
+  @Origins()
+  @IsOptional()
+  CORS_ORIGINS?: string[];
+
+  /** Which proxies are believed when they say whom they ask for: Express's `trust proxy`. */
+  @TrustProxy()
+  TRUST_PROXY: boolean | number | string = false;
+
+  /** How long it goes on as before after SIGTERM, while balancers notice, in milliseconds. */
+  @WholeNumber(0, 600_000)
+  SHUTDOWN_DELAY_MS: number = 5000;
+
+  /** How long the requests that are open may take after that, in milliseconds. */
+  @WholeNumber(0, 600_000)
+  SHUTDOWN_TIMEOUT_MS: number = 20_000;
+
+  /** The commit that was built. */
+  @Matches(/^[\w.+/-]{1,128}$/, { message: 'expected a commit, such as 4f2a9c1' })
+  GIT_REVISION: string = 'unknown';
+
+  /** Node's own; of these, a limit of the heap is of interest here. */
+  @IsString()
+  NODE_OPTIONS: string = '';
 }
 
 /**

@@ -15,12 +15,39 @@ import express, {
   type RequestHandler,
   type Response,
 } from 'express';
+import type { Lifecycle } from '../lifecycle/lifecycle.js';
 import { readBody } from './body.js';
+
+/** How long clients may take, in milliseconds. */
+const TIME_OUTS = {
+  /** For the headers of a request; a client that drips them in holds a connection no longer. */
+  headersTimeout: 10_000,
+  /** For a whole request, its body too. */
+  requestTimeout: 60_000,
+  /** Between two requests: longer than balancers keep a connection (AWS 60 s), so that it is they who close it. */
+  keepAliveTimeout: 65_000,
+  /** How often the first two are looked at. */
+  connectionsCheckingInterval: 1000,
+};
+
+/** How long nothing may move on a connection, in milliseconds, in a client that reads nothing too. */
+const SILENCE_LIMIT_MS = 120_000;
 
 const METHODS_WITH_BODY = ['post', 'put', 'patch', 'delete', 'all'] as const;
 
 /** Middleware that needs nothing of Express. */
 type Middleware = (req: IncomingMessage, res: ServerResponse, next: () => void) => void;
+
+/** What the adapter is made of. */
+export interface HttpOptions {
+  /** The largest request body, such as `100kb`. */
+  bodyLimit: string;
+  /** Express's `trust proxy`. */
+  trustProxy: boolean | number | string;
+  lifecycle: Lifecycle;
+  /** What every request goes through first, one that Node's parser refuses too. */
+  first: Middleware[];
+}
 
 /** A connection, with the response that is being written to it. */
 type ServerSocket = Socket & { _httpMessage?: ServerResponse };
@@ -45,15 +72,18 @@ const PARSER_ERRORS = new Map<string | undefined, [status: number, detail: strin
  * the request's id and the security headers.
  */
 export class HttpAdapter extends ExpressAdapter {
-  /**
-   * @param bodyLimit the largest request body, such as `100kb`
-   * @param first what every request goes through first, one that Node's parser refuses too
-   */
-  constructor(
-    bodyLimit: string,
-    private readonly first: Middleware[],
-  ) {
-    super(express().set('case sensitive routing', true).disable('x-powered-by'));
+  private readonly lifecycle: Lifecycle;
+  private readonly first: Middleware[];
+
+  constructor({ bodyLimit, trustProxy, lifecycle, first }: HttpOptions) {
+    super(
+      express()
+        .set('case sensitive routing', true)
+        .set('trust proxy', trustProxy)
+        .disable('x-powered-by'),
+    );
+    this.lifecycle = lifecycle;
+    this.first = first;
     this.use(...first);
     const app = this.getInstance<Express>();
     const bodyReader = readBody(bodyLimit);
@@ -70,7 +100,7 @@ export class HttpAdapter extends ExpressAdapter {
       else this.sendError(req, res, 400, 'The request target is malformed');
     };
     // rejectMalformed() answers in Node's place, with a body.
-    this.httpServer = createServer({ requireHostHeader: false }, handle)
+    this.httpServer = createServer({ requireHostHeader: false, ...TIME_OUTS }, handle)
       // readBody() asks for the body, once it is known to be wanted.
       .on('checkContinue', handle)
       // As FastAPI's server does, any other expectation is ignored, not a 417.
@@ -81,7 +111,12 @@ export class HttpAdapter extends ExpressAdapter {
       })
       .on('clientError', (error: NodeJS.ErrnoException, socket: ServerSocket) => {
         this.refuse(error, socket);
+      })
+      .on('listening', () => {
+        this.lifecycle.enter('ready');
       });
+    this.httpServer.timeout = SILENCE_LIMIT_MS;
+    this.lifecycle.connections.watch(this.httpServer);
   }
 
   override setNotFoundHandler(): void {

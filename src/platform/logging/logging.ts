@@ -5,14 +5,14 @@ import type { Settings } from '../config.js';
 import { packageInfo } from '../package-info.js';
 import { LogDestination } from './log-destination.js';
 import { LogProbe } from './log-probe.js';
-import { requestLog } from './request-log.js';
+import { requestContext } from './request-log.js';
 
 /** The log, as the parts of the application want it. */
 export interface Logging {
   /** For Nest itself: its start-up lines, and every `Logger` of a feature. */
   logger: LoggerService;
-  /** For the requests: a context for their records, and a record when they end. */
-  requestLog: ReturnType<typeof requestLog>;
+  /** For the requests: the context of their records. */
+  requestContext: ReturnType<typeof requestContext>;
   /** For injection: `PinoLogger`, {@link LogProbe} and {@link LogDestination}. */
   module: DynamicModule;
 }
@@ -47,12 +47,12 @@ export function createLogging(settings: Settings, destination: LogDestination): 
       .child({ context: LogDestination.name }, { level: 'warn' })
       .warn({ dropped }, 'Log records were dropped: too much waited for their destination');
   };
-  // No routes for the module's own middleware: requestLog is in its place. Nor its serializers.
+  // No routes for the module's own middleware: requestContext is in its place. Nor its serializers.
   const params: Params = { pinoHttp: { logger: root, wrapSerializers: false }, forRoutes: [] };
   const pinoLogger = new PinoLogger(params);
   return {
     logger: new Logger(pinoLogger, params),
-    requestLog: requestLog(pinoLogger),
+    requestContext: requestContext(pinoLogger),
     module: {
       module: LoggingModule,
       global: true,
