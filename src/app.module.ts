@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { SmokeTestModule } from './features/smoke-test/smoke-test.module.js';
 import { configModule } from './platform/config.js';
 import { discoverFeatures } from './platform/features.js';
+import { HealthModule } from './platform/health/health.module.js';
 import { HttpModule } from './platform/http/http.module.js';
 
 /**
@@ -12,6 +13,7 @@ import { HttpModule } from './platform/http/http.module.js';
   imports: [
     configModule,
     HttpModule,
+    HealthModule,
     SmokeTestModule,
     ...(await discoverFeatures(new URL('./features/', import.meta.url))),
   ],

@@ -3,12 +3,30 @@ import { METHOD_METADATA, MODULE_METADATA, PATH_METADATA } from '@nestjs/common/
 import { MetadataScanner } from '@nestjs/core';
 import { DECORATORS } from '@nestjs/swagger';
 import type { Feature } from './features.js';
+import { InfoResponse } from './health/dto/info-response.dto.js';
+import { NotReadyResponse } from './health/dto/not-ready-response.dto.js';
+import { ReadyResponse } from './health/dto/ready-response.dto.js';
 import { HTTPError, HTTPValidationError, ValidationError } from './http/error-responses.dto.js';
 
-/** What the platform has for its own: the documents' routes and the schemas of errors. */
+/** What the platform has for its own: routes, and the names of schemas. */
 const PLATFORM: Record<'routes' | 'schemas', Claim[]> = {
-  routes: ['/', '/docs', '/openapi.json', '/openapi.yaml'].map((path) => [`GET ${path}`, path]),
-  schemas: [HTTPError, HTTPValidationError, ValidationError].map((dto) => [dto.name, dto]),
+  routes: [
+    '/',
+    '/docs',
+    '/openapi.json',
+    '/openapi.yaml',
+    '/system/readyz',
+    '/system/info',
+    '/metrics',
+  ].map((path) => [`GET ${path}`, path]),
+  schemas: [
+    HTTPError,
+    HTTPValidationError,
+    ValidationError,
+    ReadyResponse,
+    NotReadyResponse,
+    InfoResponse,
+  ].map((dto) => [dto.name, dto]),
 };
 
 /** A name that must stand for one thing in the whole application, and the thing. */

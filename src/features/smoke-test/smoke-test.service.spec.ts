@@ -1,4 +1,5 @@
 import { jest } from '@jest/globals';
+import { Registry } from 'prom-client';
 import { UndeliveredError } from '../../platform/logging/log-destination.js';
 import type { LogProbe } from '../../platform/logging/log-probe.js';
 import { SmokeTestService } from './smoke-test.service.js';
@@ -13,9 +14,12 @@ describe('SmokeTestService', () => {
       return Promise.resolve();
     },
   };
-  const service = new SmokeTestService(logProbe as LogProbe);
+  let registry: Registry;
+  let service: SmokeTestService;
 
   beforeEach(() => {
+    registry = new Registry();
+    service = new SmokeTestService(logProbe as LogProbe, registry);
     delivered = [];
     failure = undefined;
     jest.useFakeTimers({ now: new Date('2026-01-31T12:00:00.123Z') });
@@ -80,5 +84,38 @@ describe('SmokeTestService', () => {
       timestamp: '2026-01-31T12:00:00.123Z',
     });
     expect(delivered).toEqual([]);
+  });
+
+  it('counts each check by its outcome, from zero on', async () => {
+    const counts = async () => {
+      const { values = [] } =
+        (await registry.getSingleMetric('petsage_smoke_test_total')?.get()) ?? {};
+      return values.map(({ labels, value }) => [labels.check, labels.outcome, value]);
+    };
+    expect(await counts()).toEqual([
+      ['operation', 'success', 0],
+      ['liveness', 'success', 0],
+      ['builder', 'success', 0],
+      ['logging', 'success', 0],
+      ['echo', 'success', 0],
+      ['logging', 'failure', 0],
+    ]);
+    service.checkOperation();
+    service.checkLiveness();
+    service.checkLiveness();
+    service.checkBuilder();
+    service.echo('hello');
+    await service.checkLogging();
+    failure = new UndeliveredError('no space');
+    await service.checkLogging().catch(() => undefined);
+    await service.checkLogging().catch(() => undefined);
+    expect(await counts()).toEqual([
+      ['operation', 'success', 1],
+      ['liveness', 'success', 2],
+      ['builder', 'success', 1],
+      ['logging', 'success', 1],
+      ['echo', 'success', 1],
+      ['logging', 'failure', 2],
+    ]);
   });
 });

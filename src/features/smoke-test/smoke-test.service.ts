@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Counter, Registry } from 'prom-client';
 import { LogProbe } from '../../platform/logging/log-probe.js';
 import type { BuilderResponse } from './dto/builder-response.dto.js';
 import type { EchoResponse } from './dto/echo-response.dto.js';
@@ -9,10 +10,28 @@ import type { OperationalResponse } from './dto/operational-response.dto.js';
 /** What each of the five checks does and says. It knows nothing of HTTP. */
 @Injectable()
 export class SmokeTestService {
-  constructor(private readonly logProbe: LogProbe) {}
+  private readonly outcomes: Counter<'check' | 'outcome'>;
+
+  constructor(
+    private readonly logProbe: LogProbe,
+    registry: Registry,
+  ) {
+    this.outcomes = new Counter({
+      name: 'petsage_smoke_test_total',
+      help: 'Smoke tests that were run, by check and outcome.',
+      labelNames: ['check', 'outcome'],
+      registers: [registry],
+    });
+    for (const check of ['operation', 'liveness', 'builder', 'logging', 'echo']) {
+      this.outcomes.inc({ check, outcome: 'success' }, 0);
+    }
+    // The one of the five that can fail and still answer.
+    this.outcomes.inc({ check: 'logging', outcome: 'failure' }, 0);
+  }
 
   /** System A: the service is operational. */
   checkOperation(): OperationalResponse {
+    this.count('operation');
     return {
       status: 'ok',
       message: 'PetSage Smoke Test: Service is operational.',
@@ -22,11 +41,13 @@ export class SmokeTestService {
 
   /** System B: the process is alive. It depends on nothing but the process. */
   checkLiveness(): LivenessResponse {
+    this.count('liveness');
     return { status: 'ok', message: 'PetSage API is alive and running!' };
   }
 
   /** System C: the builder of features made a feature that works, this one. */
   checkBuilder(): BuilderResponse {
+    this.count('builder');
     return { status: 'ok', feature: 'smoke_test', message: 'PetSage builder is functional!' };
   }
 
@@ -36,15 +57,21 @@ export class SmokeTestService {
    * @throws UndeliveredError when the record has not left, with the reason
    */
   async checkLogging(): Promise<LoggingResponse> {
-    await this.logProbe.deliver(
-      {
-        context: SmokeTestService.name,
-        event: 'smoke_test_executed',
-        status: 'success',
-        details: 'Log pipeline verification.',
-      },
-      'Executing PetSage smoke test.',
-    );
+    try {
+      await this.logProbe.deliver(
+        {
+          context: SmokeTestService.name,
+          event: 'smoke_test_executed',
+          status: 'success',
+          details: 'Log pipeline verification.',
+        },
+        'Executing PetSage smoke test.',
+      );
+    } catch (error) {
+      this.count('logging', 'failure');
+      throw error;
+    }
+    this.count('logging');
     return {
       status: 'ok',
       message: 'PetSage service is running and logging is operational.',
@@ -58,12 +85,17 @@ export class SmokeTestService {
    * @param ping any text; it is handed back as it is, and never logged
    */
   echo(ping: string): EchoResponse {
+    this.count('echo');
     return {
       status: 'ok',
       message: 'PetSage system is operational.',
       pong: ping,
       timestamp: now(),
     };
+  }
+
+  private count(check: string, outcome: 'success' | 'failure' = 'success'): void {
+    this.outcomes.inc({ check, outcome });
   }
 }
 

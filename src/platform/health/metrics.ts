@@ -1,0 +1,138 @@
+import { Injectable } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Settings } from '../config.js';
+import { Lifecycle, PHASES } from '../lifecycle/lifecycle.js';
+import type { RequestEnd } from '../lifecycle/request-end.js';
+import { LogDestination } from '../logging/log-destination.js';
+import { packageInfo } from '../package-info.js';
+import { HeapIndicator } from './heap.indicator.js';
+import { Readiness } from './readiness.service.js';
+
+/** In seconds: an answer from memory takes a tenth of a millisecond, one that waits up to ten seconds. */
+const DURATION_BUCKETS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+
+/** Methods with a label of their own; a client may think of others. */
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** Gauges of Node's that are named as if they were counters, and are about to go. */
+const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
+
+/** A registry with the metrics of the process, for those of the platform and of the features. */
+export function createRegistry(): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
+  return registry;
+}
+
+/** The metrics of the platform, by the names and in the units that Prometheus asks for. */
+@Injectable()
+export class Metrics {
+  private readonly durations: Histogram<'method' | 'route' | 'status'>;
+
+  constructor(
+    registry: Registry,
+    config: ConfigService<Settings, true>,
+    lifecycle: Lifecycle,
+    log: LogDestination,
+    readiness: Readiness,
+    heap: HeapIndicator,
+  ) {
+    const registers = [registry];
+    this.durations = new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'How long requests took, from their headers to the end of the answer.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: DURATION_BUCKETS,
+      registers,
+    });
+    lifecycle.connections.onEnd((end) => {
+      this.observe(end);
+    });
+    new Gauge({
+      name: 'http_requests_in_flight',
+      help: 'Requests that are not answered yet, this one too.',
+      registers,
+      collect() {
+        this.set(lifecycle.connections.requests);
+      },
+    });
+    new Gauge({
+      name: 'petsage_build_info',
+      help: 'What runs: always 1.',
+      labelNames: ['version', 'revision', 'node'],
+      registers,
+    }).set(
+      {
+        version: packageInfo.version,
+        revision: config.get('GIT_REVISION', { infer: true }),
+        node: process.version,
+      },
+      1,
+    );
+    new Gauge({
+      name: 'petsage_lifecycle_phase',
+      help: 'Where the process is in its life: 1 for the phase that it is in.',
+      labelNames: ['phase'],
+      registers,
+      collect() {
+        for (const phase of PHASES) this.set({ phase }, Number(phase === lifecycle.phase));
+      },
+    });
+    new Gauge({
+      name: 'petsage_readiness_check_up',
+      help: 'Readiness checks: 1 for one that is up or degraded, 0 for one that is down.',
+      labelNames: ['check'],
+      registers,
+      async collect() {
+        for (const [check, state] of Object.entries(await readiness.states())) {
+          this.set({ check }, Number(state !== 'down'));
+        }
+      },
+    });
+    new Gauge({
+      name: 'petsage_heap_limit_bytes',
+      help: 'The most that the old generation of the heap may hold.',
+      registers,
+    }).set(heap.limit);
+    new Gauge({
+      name: 'petsage_log_backlog_bytes',
+      help: 'Bytes of the log that wait to be written.',
+      registers,
+      collect() {
+        this.set(log.state().backlog);
+      },
+    });
+    new Gauge({
+      name: 'petsage_log_oldest_unwritten_seconds',
+      help: 'How long the oldest log record that is not written has waited.',
+      registers,
+      collect() {
+        this.set(log.state().oldestUnwrittenMs / 1000);
+      },
+    });
+    new Counter({
+      name: 'petsage_log_dropped_records_total',
+      help: 'Log records that were dropped because too much waited to be written.',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(log.state().dropped);
+      },
+    });
+  }
+
+  private observe({ request, outcome, status, route, durationMs }: RequestEnd): void {
+    this.durations.observe(
+      {
+        method: METHODS.has(request.method) ? request.method : 'other',
+        route,
+        status: { completed: status, 'cut off': 499, 'broken off': 500 }[outcome],
+      },
+      durationMs / 1000,
+    );
+  }
+}
