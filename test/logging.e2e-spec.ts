@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, Socket } from 'node:net';
@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import type { ExecutionContext } from '@nestjs/common';
 import { createTestApp, type LogRecord } from './app.js';
 import { portOf, send, sendRaw } from './http.js';
-import { runToEnd, type Service, startService, stopService } from './process.js';
+import { flood, openPipe, runToEnd, type Service, startService, stopService } from './process.js';
 import { until } from './until.js';
 
 const D = '/v1/health/smoke-test';
@@ -51,41 +51,6 @@ function idsOf(records: LogRecord[]): string[] {
   return records
     .filter(({ msg }) => msg === 'Request completed')
     .map(({ requestId }) => String(requestId));
-}
-
-/**
- * Asks for an unknown path, which makes a record, again and again on one connection.
- *
- * @param name each request's id is this and its number from 0
- * @param atOnce how many it sends before it waits for their answers
- * @returns how many were answered, when the count is reached or the connection is gone
- */
-async function flood(service: Service, name: string, count: number, atOnce = 100): Promise<number> {
-  const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
-  const gone = new Promise((resolve) => socket.once('close', resolve));
-  socket.on('error', () => undefined);
-  let sent = 0;
-  let answered = 0;
-  const sendMore = () => {
-    const batch = Math.min(atOnce, count - sent);
-    let bytes = '';
-    for (let i = 0; i < batch; i++, sent++) {
-      bytes += `GET /nope HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${name}${sent}\r\n\r\n`;
-    }
-    socket.write(bytes);
-  };
-  socket.setEncoding('latin1');
-  let rest = '';
-  socket.on('data', (data: string) => {
-    const parts = (rest + data).split('{"detail":"Not Found"}');
-    rest = parts.pop() ?? '';
-    answered += parts.length;
-    if (answered === count) socket.destroy();
-    else if (answered === sent) sendMore();
-  });
-  sendMore();
-  await gone;
-  return answered;
 }
 
 describe('the records of a request', () => {
@@ -313,18 +278,9 @@ describe('standard output on a full disk', () => {
   });
 });
 
-/** A pipe to a service's standard output whose other end the test reads when it likes. */
-async function pipe() {
-  const path = join(await mkdtemp(join(folder, 'pipe-')), 'pipe');
-  await promisify(execFile)('mkfifo', [path]);
-  const readable = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  const writable = openSync(path, 'w');
-  return { readable, writable };
-}
-
 describe('standard output on a pipe', () => {
   it('that nobody reads makes D 503 and holds nothing else up; a reader gets all but what is counted as dropped', async () => {
-    const { readable, writable } = await pipe();
+    const { readable, writable } = await openPipe();
     // With a small heap garbage is collected early: what is measured is what is held.
     const env = { NODE_OPTIONS: '--max-old-space-size=64 --max-semi-space-size=8' };
     const service = await startService({ stdout: writable, env });
@@ -389,7 +345,7 @@ describe('standard output on a pipe', () => {
   }, 240_000);
 
   it('whose reader is gone makes D 503, and the process lives', async () => {
-    const { readable, writable } = await pipe();
+    const { readable, writable } = await openPipe();
     const service = await startService({ stdout: writable });
     closeSync(writable);
     expect(await ask(service)).toMatchObject({ status: 200 });
@@ -555,7 +511,7 @@ describe('the end of the process', () => {
   });
 
   it('waits for a reader that comes back, and leaves nothing behind', async () => {
-    const { readable, writable } = await pipe();
+    const { readable, writable } = await openPipe();
     const service = await startService({ stdout: writable });
     closeSync(writable);
     expect(await flood(service, 'late-', 25_000)).toBe(25_000);
@@ -571,7 +527,7 @@ describe('the end of the process', () => {
   });
 
   it('does not wait for one that does not', async () => {
-    const { readable, writable } = await pipe();
+    const { readable, writable } = await openPipe();
     const service = await startService({ stdout: writable });
     closeSync(writable);
     expect(await flood(service, 'never-', 1000)).toBe(1000);

@@ -1,9 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants, openSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { jest } from '@jest/globals';
 
 // A process takes a second to start, and several on a busy machine.
@@ -44,7 +49,7 @@ afterAll(() => {
 });
 
 function run({ env, cwd, stdout, wrapper = [] }: Run): Omit<Service, 'url'> {
-  const [command = '', ...args] = [...wrapper, process.execPath, 'dist/main.js'];
+  const [command, ...args] = [...wrapper, process.execPath, 'dist/main.js'];
   const child = spawn(command, args, {
     cwd,
     env: { PATH: process.env.PATH, HOST: '127.0.0.1', SHUTDOWN_DELAY_MS: '0', ...env },
@@ -102,4 +107,55 @@ export async function stopService(
 ): Promise<Ended> {
   service.process.kill(signal);
   return ended(service);
+}
+
+/** A pipe to a service's standard output whose other end the test reads when it likes. */
+export async function openPipe() {
+  const folder = await mkdtemp(join(tmpdir(), 'petsage-pipe-'));
+  const path = join(folder, 'pipe');
+  await promisify(execFile)('mkfifo', [path]);
+  const readable = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const writable = openSync(path, 'w');
+  await rm(folder, { recursive: true });
+  return { readable, writable };
+}
+
+/**
+ * Asks for an unknown path, which makes a record, again and again on one connection.
+ *
+ * @param name each request's id is this and its number from 0
+ * @param atOnce how many it sends before it waits for their answers
+ * @returns how many were answered, when the count is reached or the connection is gone
+ */
+export async function flood(
+  service: Service,
+  name: string,
+  count: number,
+  atOnce = 100,
+): Promise<number> {
+  const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+  const gone = new Promise((resolve) => socket.once('close', resolve));
+  socket.on('error', () => undefined);
+  let sent = 0;
+  let answered = 0;
+  const sendMore = () => {
+    const batch = Math.min(atOnce, count - sent);
+    let bytes = '';
+    for (let i = 0; i < batch; i++, sent++) {
+      bytes += `GET /nope HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${name}${sent}\r\n\r\n`;
+    }
+    socket.write(bytes);
+  };
+  socket.setEncoding('latin1');
+  let rest = '';
+  socket.on('data', (data: string) => {
+    const parts = (rest + data).split('{"detail":"Not Found"}');
+    rest = parts.pop() ?? '';
+    answered += parts.length;
+    if (answered === count) socket.destroy();
+    else if (answered === sent) sendMore();
+  });
+  sendMore();
+  await gone;
+  return answered;
 }

@@ -1,12 +1,15 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as wait } from 'node:timers/promises';
 import { endOf, type RequestEnd } from './request-end.js';
 
 /** How often idle connections are looked for while the server closes, in milliseconds. */
 const IDLE_CHECK_MS = 100;
 
-/** How long requests may be held while it waits for a moment without arrivals, in milliseconds. */
+/** How long nobody comes or goes at a moment at which the door can be closed, in milliseconds. */
+const QUIET_MS = 5;
+
+/** How long requests may be held until there is such a moment, in milliseconds. */
 const HOLD_LIMIT_MS = 250;
 
 /** The requests of one connection that are not answered yet, oldest first, and when they came. */
@@ -22,8 +25,8 @@ export class Connections {
   private readonly observers: ((end: RequestEnd) => void)[] = [];
   private server: Server | undefined;
   private isLeaving = false;
-  /** Connections and requests that have come. */
-  private arrivals = 0;
+  /** Counts what comes and goes: connections, requests and answers. */
+  private movements = 0;
   /** The requests that go on when the door is closed, while it is being closed. */
   private held: (() => void)[] | undefined;
 
@@ -36,7 +39,7 @@ export class Connections {
   watch(server: Server): void {
     this.server = server;
     server.on('connection', (socket) => {
-      this.arrivals += 1;
+      this.movements += 1;
       this.requestsOf(socket);
     });
   }
@@ -59,7 +62,7 @@ export class Connections {
     response.once('close', () => {
       this.end(open, response);
     });
-    this.arrivals += 1;
+    this.movements += 1;
     if (this.held) this.held.push(next);
     else next();
   };
@@ -109,9 +112,11 @@ export class Connections {
     const held = (this.held = [] as (() => void)[]);
     let before: number;
     do {
-      before = this.arrivals;
+      before = this.movements;
+      await wait(QUIET_MS);
+      // Node takes one connection in a turn of the event loop: here it has looked for one.
       await setImmediate();
-    } while (this.arrivals > before && performance.now() < deadline);
+    } while (this.movements > before && performance.now() < deadline);
     const closed = new Promise<void>((resolve) => {
       // http.Server's own close() would at once reset the clients that are about to ask.
       NetServer.prototype.close.call(this.server, () => {
@@ -139,6 +144,7 @@ export class Connections {
   private end(open: OpenRequests, response: ServerResponse): void {
     const startedAt = open.get(response);
     if (startedAt === undefined) return;
+    this.movements += 1;
     open.delete(response);
     const end = endOf(response, performance.now() - startedAt);
     for (const observe of this.observers) observe(end);

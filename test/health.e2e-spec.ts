@@ -1,0 +1,266 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { connect, Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { createTestApp, type LogRecord, type TestApp } from './app.js';
+import { portOf, send, sendRaw } from './http.js';
+import { flood, openPipe, type Run, type Service, startService, stopService } from './process.js';
+import { until } from './until.js';
+
+const READYZ = '/system/readyz';
+
+/** Options of Node that run a module before the service; it makes the fault when it is signalled. */
+function fault(source: string, options = ''): Run['env'] {
+  return {
+    NODE_OPTIONS: `${options} --import=data:text/javascript,${encodeURIComponent(source)}`,
+  };
+}
+
+async function readiness(service: Service) {
+  const answer = await fetch(service.url + READYZ);
+  return [answer.status, (await answer.json()) as unknown];
+}
+
+async function untilIs(service: Service, state: 'up' | 'down', check: string): Promise<void> {
+  await until(async () => {
+    const answer = await fetch(service.url + READYZ);
+    const { checks } = (await answer.json()) as { checks: Record<string, string> };
+    return checks[check] === state;
+  });
+}
+
+/** The records of the changes of a check's state. */
+function changesOf(check: string, stdout: string): LogRecord[] {
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as LogRecord)
+    .filter((record) => record.check === check);
+}
+
+describe('GET /system/readyz', () => {
+  it('is 200 with the state of each check, and never cached', async () => {
+    const { app, log } = await createTestApp();
+    const { status, headers, text } = await send(app, 'GET', READYZ);
+    expect([status, text]).toEqual([
+      200,
+      '{"status":"ok","checks":{"event_loop":"up","heap":"up","log":"up"}}',
+    ]);
+    expect(headers['cache-control']).toBe('no-store');
+    const head = await send(app, 'HEAD', READYZ);
+    expect([head.status, head.text, log]).toEqual([200, '', []]);
+  });
+
+  it('is 503 while the event loop is blocked, and recovers', async () => {
+    const block = `let isBlocked = false;
+      function turn() {
+        const until = performance.now() + 400;
+        while (performance.now() < until);
+        if (isBlocked) setImmediate(turn);
+      }
+      process.on('SIGUSR2', () => { isBlocked = !isBlocked; if (isBlocked) turn(); });`;
+    const service = await startService({ env: fault(block) });
+    service.process.kill('SIGUSR2');
+    await untilIs(service, 'down', 'event_loop');
+    expect(await readiness(service)).toEqual([
+      503,
+      { status: 'error', checks: { event_loop: 'down', heap: 'up', log: 'up' } },
+    ]);
+    service.process.kill('SIGUSR2');
+    await untilIs(service, 'up', 'event_loop');
+    const { code, stdout } = await stopService(service);
+    expect(code).toBe(0);
+    // However often it was asked meanwhile.
+    expect(changesOf('event_loop', stdout)).toEqual([
+      expect.objectContaining({
+        level: 'error',
+        msg: 'Readiness check event_loop is down',
+        reason: expect.stringMatching(
+          /^A turn of the event loop takes \d+ ms on average, over 5000 ms; the limit is 250 ms$/,
+        ) as string,
+        requestId: expect.any(String) as string,
+      }),
+      expect.objectContaining({
+        level: 'info',
+        msg: 'Readiness check event_loop is up',
+        requestId: expect.any(String) as string,
+      }),
+    ]);
+    expect(stdout).not.toContain('"msg":"Request completed"');
+  });
+
+  it('is 503 while the heap is full, and recovers', async () => {
+    const fill = `import v8 from 'node:v8';
+      let held = [];
+      const used = () => v8.getHeapSpaceStatistics()
+        .filter(({ space_name: name }) => !name.startsWith('new_'))
+        .reduce((sum, space) => sum + space.space_used_size, 0);
+      process.on('SIGUSR2', () => {
+        if (held.length > 0) held = [];
+        else while (used() < 0.92 * 128 * 2 ** 20) held.push(Array.from({ length: 100 }, () => ({})));
+      });`;
+    const env = fault(fill, '--max-old-space-size=128 --max-semi-space-size=1');
+    const service = await startService({ env });
+    expect(await readiness(service)).toMatchObject([200, {}]);
+    service.process.kill('SIGUSR2');
+    await untilIs(service, 'down', 'heap');
+    expect(await readiness(service)).toEqual([
+      503,
+      { status: 'error', checks: { event_loop: 'up', heap: 'down', log: 'up' } },
+    ]);
+    service.process.kill('SIGUSR2');
+    await untilIs(service, 'up', 'heap');
+    const { stdout } = await stopService(service);
+    expect(changesOf('heap', stdout).map(({ reason }) => reason)).toEqual([
+      expect.stringMatching(/^The heap holds 1[12]\d MB of the 128 MB that it may$/),
+      undefined,
+    ]);
+  });
+
+  it('is 503 while the log is stuck, and recovers', async () => {
+    const { readable, writable } = await openPipe();
+    const service = await startService({ stdout: writable });
+    closeSync(writable);
+    expect(await flood(service, 'fill-', 1000)).toBe(1000);
+    await untilIs(service, 'down', 'log');
+    expect(await readiness(service)).toEqual([
+      503,
+      { status: 'error', checks: { event_loop: 'up', heap: 'up', log: 'down' } },
+    ]);
+    const output = text(new Socket({ fd: readable, readable: true, writable: false }));
+    await untilIs(service, 'up', 'log');
+    await stopService(service);
+    expect(changesOf('log', await output).map(({ reason }) => reason)).toEqual([
+      expect.stringMatching(
+        /^The log's destination has not taken a record for \d+ ms; \d+ bytes wait$/,
+      ),
+      undefined,
+    ]);
+  });
+});
+
+describe('GET /system/info', () => {
+  it('tells which build answers, and since when', async () => {
+    const service = await startService({ env: { GIT_REVISION: '4f2a9c1' } });
+    const answer = await fetch(`${service.url}/system/info`);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    const info = (await answer.json()) as { startedAt: string; uptimeSeconds: number };
+    expect(JSON.stringify(info)).toBe(
+      JSON.stringify({
+        name: 'petsage-api',
+        version: '1.0.0',
+        revision: '4f2a9c1',
+        node: process.version,
+        startedAt: new Date(info.startedAt).toISOString(),
+        uptimeSeconds: info.uptimeSeconds,
+      }),
+    );
+    const age = (Date.now() - Date.parse(info.startedAt)) / 1000;
+    expect(age).toBeGreaterThanOrEqual(info.uptimeSeconds);
+    expect(age).toBeLessThan(info.uptimeSeconds + 2);
+    await stopService(service);
+  });
+});
+
+describe('GET /metrics', () => {
+  let app: TestApp['app'];
+
+  beforeAll(async () => {
+    ({ app } = await createTestApp());
+  });
+
+  async function metrics(): Promise<string> {
+    return (await send(app, 'GET', '/metrics')).text;
+  }
+
+  /** How many requests each series has counted, this one not. */
+  async function counts(): Promise<Record<string, number>> {
+    const lines = (await metrics()).matchAll(
+      /^http_request_duration_seconds_count\{(.*)\} (\d+)$/gm,
+    );
+    return Object.fromEntries([...lines].map(([, labels = '', count]) => [labels, Number(count)]));
+  }
+
+  it('is the text that Prometheus reads', async () => {
+    const { status, headers } = await send(app, 'GET', '/metrics');
+    expect(status).toBe(200);
+    expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(headers['cache-control']).toBe('no-store');
+  });
+
+  it('adds up to the requests that were made, by method, route pattern and status', async () => {
+    const before = await counts();
+    const echo = '/api/v1/system/smoke-test';
+    const json = { 'Content-Type': 'application/json' };
+    const kinds: (() => Promise<unknown>)[] = [
+      () => send(app, 'GET', '/system/healthz'),
+      () => send(app, 'HEAD', '/system/healthz?probe=1'),
+      () => send(app, 'GET', `/wp-admin/${Math.random()}.php`),
+      () => send(app, 'POST', echo, json, '{"ping":"pet"}'),
+      () => send(app, 'POST', echo, json, '{"ping":1}'),
+      () => send(app, 'DELETE', '/smoke-test/'),
+      () => send(app, 'PROPFIND', '/'),
+      () => send(app, 'GET', '/docs/swagger-ui.css'),
+      () => send(app, 'GET', '/v1/health/smoke-test'),
+      () => sendRaw(app, 'no HTTP at all\r\n\r\n'),
+    ];
+    for (let i = 0; i < 100; i++) await Promise.all(kinds.map((ask) => ask()));
+    const after = await counts();
+    const changes = Object.entries(after)
+      .map(([labels, count]) => [labels, count - (before[labels] ?? 0)])
+      .filter(([labels]) => !String(labels).includes('route="/metrics"'));
+    expect(Object.fromEntries(changes)).toEqual({
+      'method="GET",route="/system/healthz",status="200"': 100,
+      'method="HEAD",route="/system/healthz",status="200"': 100,
+      'method="GET",route="unmatched",status="404"': 100,
+      [`method="POST",route="${echo}",status="200"`]: 100,
+      [`method="POST",route="${echo}",status="422"`]: 100,
+      'method="DELETE",route="unmatched",status="405"': 100,
+      'method="other",route="unmatched",status="405"': 100,
+      'method="GET",route="/docs/*",status="200"': 100,
+      'method="GET",route="/v1/health/smoke-test",status="200"': 100,
+      'method="other",route="unmatched",status="400"': 100,
+    });
+    expect(await metrics()).toContain(
+      'petsage_smoke_test_total{check="liveness",outcome="success"} 200\n',
+    );
+  });
+
+  it('counts a request that the client left as 499', async () => {
+    const head = 'POST /api/v1/system/smoke-test HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n';
+    connect(portOf(app), '127.0.0.1').end(`${head}{`);
+    const series = 'method="POST",route="/api/v1/system/smoke-test",status="499"';
+    await until(async () => (await counts())[series] === 1);
+  });
+
+  it('has the state of the process', async () => {
+    const text = await metrics();
+    for (const line of [
+      'http_requests_in_flight 1',
+      `petsage_build_info{version="1.0.0",revision="unknown",node="${process.version}"} 1`,
+      'petsage_lifecycle_phase{phase="starting"} 0',
+      'petsage_lifecycle_phase{phase="ready"} 1',
+      'petsage_lifecycle_phase{phase="draining"} 0',
+      'petsage_readiness_check_up{check="event_loop"} 1',
+      'petsage_readiness_check_up{check="heap"} 1',
+      'petsage_readiness_check_up{check="log"} 1',
+      'petsage_log_backlog_bytes 0',
+      'petsage_log_dropped_records_total 0',
+      'petsage_log_oldest_unwritten_seconds 0',
+      'petsage_smoke_test_total{check="logging",outcome="failure"} 0',
+    ]) {
+      expect(text.split('\n')).toContain(line);
+    }
+    for (const name of ['process_cpu_seconds_total', 'nodejs_eventloop_lag_p99_seconds']) {
+      expect(text).toMatch(new RegExp(`^${name} [0-9.e-]+$`, 'm'));
+    }
+  });
+
+  const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
+  (hasPromtool ? it : it.skip)('is found to be in order by promtool', async () => {
+    const input = await metrics();
+    expect(
+      execFileSync('promtool', ['check', 'metrics'], { input, stdio: 'pipe' }).toString(),
+    ).toBe('');
+  });
+});
