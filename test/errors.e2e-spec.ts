@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
+import type { Request, Response } from 'express';
 import { createTestApp, type TestApp } from './app.js';
 import { type Answer, portOf, send, sendRaw } from './http.js';
 
@@ -273,6 +274,15 @@ describe('a malformed request', () => {
     expect(log).toEqual([]);
   });
 
+  it.each(['hello\r\n\r\nhello\r\n\r\n', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'])(
+    'behind several good ones lets all be answered: %j',
+    async (bytes) => {
+      const good = `POST ${ECHO} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{"ping":"p"}`;
+      const answer = await sendRaw(app, good.repeat(3) + bytes);
+      expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(Array(3).fill('HTTP/1.1 200'));
+    },
+  );
+
   it.each(['http://', 'http://[::1', 'a:b', 'example.com'])(
     'target %s answers 400',
     async (target) => {
@@ -364,5 +374,24 @@ describe('GET /', () => {
     expect(answer.text).toBe(
       '{"message":"Welcome to the PetSage API. See /docs for documentation."}',
     );
+  });
+});
+
+describe('without settings for them', () => {
+  it('no origin but the service’s own is let in, and no proxy is believed', async () => {
+    const forwarded = { 'X-Forwarded-For': '203.0.113.9', 'X-Forwarded-Proto': 'https' };
+    const { app: open } = await createTestApp((unready) => {
+      unready.use('/seen', ({ ip, protocol }: Request, res: Response) => {
+        res.json({ ip, protocol });
+      });
+    });
+    const answer = await send(open, 'GET', '/seen', { Origin: 'https://a.io', ...forwarded });
+    expect(JSON.parse(answer.text)).toEqual({ ip: '127.0.0.1', protocol: 'http' });
+    const headers = { Origin: 'https://a.io', 'Access-Control-Request-Method': 'POST' };
+    const preflight = await send(open, 'OPTIONS', ECHO, headers);
+    expect(preflight.status).toBe(405);
+    for (const { headers } of [answer, preflight]) {
+      expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+    }
   });
 });

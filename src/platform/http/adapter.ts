@@ -49,9 +49,6 @@ export interface HttpOptions {
   first: Middleware[];
 }
 
-/** A connection, with the response that is being written to it. */
-type ServerSocket = Socket & { _httpMessage?: ServerResponse };
-
 /** What Express's router keeps for each path; its types leave these out. */
 interface RouteLayer {
   route?: { methods: Record<string, boolean> };
@@ -107,9 +104,11 @@ export class HttpAdapter extends ExpressAdapter {
       .on('checkExpectation', handle)
       .on('connect', (req: IncomingMessage, socket: Socket) => {
         // This is no proxy. Node hands over the bare connection.
-        this.answerOn(socket, req, 404, 'Not Found');
+        const pending = this.lifecycle.connections.lastOf(socket);
+        if (pending) hangUpAfter(pending, socket);
+        else this.answerOn(socket, req, 404, 'Not Found');
       })
-      .on('clientError', (error: NodeJS.ErrnoException, socket: ServerSocket) => {
+      .on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
         this.refuse(error, socket);
       })
       .on('listening', () => {
@@ -166,8 +165,8 @@ export class HttpAdapter extends ExpressAdapter {
    * Answers what Node's parser could not read, as far as it can still be answered, and hangs up.
    * When the request before it on the connection is still being answered, that answer is the last.
    */
-  private refuse(error: NodeJS.ErrnoException, socket: ServerSocket): void {
-    const pending = socket._httpMessage;
+  private refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+    const pending = this.lifecycle.connections.lastOf(socket);
     const isBodyCutOff = pending?.req.complete === false && error.code === 'HPE_INVALID_EOF_STATE';
     if (!socket.writable || isBodyCutOff || (pending?.headersSent && !pending.req.complete)) {
       socket.destroy();
@@ -214,6 +213,8 @@ export class HttpAdapter extends ExpressAdapter {
 }
 
 function hangUpAfter(response: ServerResponse, socket: Socket): void {
+  // Node may have let go of the connection, and not listen. That the client is gone is no error.
+  socket.on('error', () => undefined);
   response.once('finish', () => {
     socket.destroySoon();
   });

@@ -35,6 +35,11 @@ export class Connections {
     return [...this.open.values()].reduce((sum, requests) => sum + requests.size, 0);
   }
 
+  /** The response to the last request of a connection that is not answered yet. */
+  lastOf(socket: Socket): ServerResponse | undefined {
+    return newest(this.open.get(socket));
+  }
+
   /** Watches the connections of a server. */
   watch(server: Server): void {
     this.server = server;
@@ -132,6 +137,7 @@ export class Connections {
     const known = this.open.get(socket);
     if (known) return known;
     const open: OpenRequests = new Map();
+    if (socket.closed) return open;
     this.open.set(socket, open);
     socket.once('close', () => {
       this.open.delete(socket);
@@ -151,6 +157,6 @@ export class Connections {
   }
 }
 
-function newest(open: OpenRequests): ServerResponse | undefined {
-  return [...open.keys()].at(-1);
+function newest(open: OpenRequests | undefined): ServerResponse | undefined {
+  return open && [...open.keys()].at(-1);
 }
