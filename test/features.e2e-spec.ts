@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { runToEnd, startService, stopService } from './process.js';
+import { until } from './until.js';
 
 const SOURCES = ['package.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json', 'src'];
 
@@ -13,8 +16,30 @@ const PET_PROFILE = {
     import { Module } from '@nestjs/common';
     import { PetProfileController } from './pet-profile.controller.js';
 
-    @Module({ controllers: [PetProfileController] })
+    import { RegistryIndicator } from './registry.indicator.js';
+
+    @Module({ controllers: [PetProfileController], providers: [RegistryIndicator] })
     export class PetProfileModule {}`,
+  'registry.indicator.ts': `
+    import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+    import {
+      ReadinessCheck,
+      type ReadinessIndicator,
+    } from '../../platform/health/readiness-check.decorator.js';
+
+    @Injectable()
+    @ReadinessCheck({ name: 'pet_registry', optional: true })
+    export class RegistryIndicator implements ReadinessIndicator, OnModuleDestroy {
+      private readonly logger = new Logger(RegistryIndicator.name);
+
+      async check(signal: AbortSignal): Promise<void> {
+        await fetch('http://127.0.0.1:9', { signal });
+      }
+
+      onModuleDestroy(): void {
+        this.logger.log('Released');
+      }
+    }`,
   'pet-profile.controller.ts': `
     import { Body, Controller, Post } from '@nestjs/common';
     import { ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
@@ -51,6 +76,14 @@ const PET_PROFILE = {
       mother?: PetProfile;
     }`,
 };
+
+/** Whether nobody takes connections. */
+async function refused(url: string): Promise<boolean> {
+  return fetch(url).then(
+    () => false,
+    () => true,
+  );
+}
 
 describe('a folder that is dropped into src/features', () => {
   let project: string;
@@ -120,6 +153,34 @@ describe('a folder that is dropped into src/features', () => {
     await stopService(service);
   });
 
+  it('takes part in readiness, and is released after the last request', async () => {
+    const service = await startService({ cwd: project });
+    const readiness = await fetch(`${service.url}/system/readyz`);
+    expect([readiness.status, await readiness.json()]).toEqual([
+      200,
+      {
+        status: 'degraded',
+        checks: { event_loop: 'up', heap: 'up', log: 'up', pet_registry: 'down' },
+      },
+    ]);
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+    socket.write(
+      'POST /pet-profile HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 22\r\n\r\n',
+    );
+    await once(socket, 'data');
+    const ended = stopService(service);
+    await until(() => refused(`${service.url}/system/healthz`));
+    socket.write('{"name":"Rex","age":3}');
+    const { code, stdout } = await ended;
+    expect(code).toBe(0);
+    expect(stdout.match(/"msg":"(Request completed|Released|Stopped)"/g)).toEqual([
+      '"msg":"Request completed"',
+      '"msg":"Released"',
+      '"msg":"Stopped"',
+    ]);
+    socket.destroy();
+  });
+
   it('is gone when it is deleted, though a build still has it', async () => {
     const stale = join(project, 'dist/features/pet-old');
     await mkdir(stale);
@@ -179,7 +240,7 @@ describe('a folder that is dropped into src/features', () => {
       const file = join(twin(), 'pet-twin.module.js');
       const source = await readFile(file, 'utf8');
       const provider = '{ provide: "twin", useFactory: () => 1, inject: ["nobody"] }';
-      await writeFile(file, source.replace('({', `({ providers: [${provider}], `));
+      await writeFile(file, source.replace('providers: [', `providers: [${provider}, `));
       const { code, stdout, stderr } = await runToEnd({ cwd: project });
       expect(stdout).toContain('"context":"ExceptionHandler","err":{');
       expect(code).toBe(1);

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { createTestApp, type LogRecord, type TestApp } from './app.js';
@@ -256,11 +256,29 @@ describe('GET /metrics', () => {
     }
   });
 
+  it('has every metric that the README names', async () => {
+    const readme = readFileSync('README.md', 'utf8').split('### Metrics')[1] ?? '';
+    const names = new Set(readme.match(/\b(petsage|http)_[a-z_]+/g));
+    expect(names.size).toBeGreaterThan(10);
+    const text = await metrics();
+    expect(
+      [...names].filter((name) => !text.includes(`${name}{`) && !text.includes(`${name} `)),
+    ).toEqual([]);
+  });
+
   const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
-  (hasPromtool ? it : it.skip)('is found to be in order by promtool', async () => {
+  const itWithPromtool = hasPromtool ? it : it.skip;
+
+  itWithPromtool('is found to be in order by promtool', async () => {
     const input = await metrics();
     expect(
       execFileSync('promtool', ['check', 'metrics'], { input, stdio: 'pipe' }).toString(),
     ).toBe('');
+  });
+  itWithPromtool('has alerts in the README that are in order', () => {
+    const [, rules = ''] =
+      /```yaml\n(groups:.*?)```/s.exec(readFileSync('README.md', 'utf8')) ?? [];
+    const output = execFileSync('promtool', ['check', 'rules'], { input: rules, stdio: 'pipe' });
+    expect(output.toString()).toMatch(/SUCCESS: [1-9]\d* rules found/);
   });
 });
