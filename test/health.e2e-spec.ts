@@ -1,6 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { createTestApp, type LogRecord, type TestApp } from './app.js';
 import { portOf, send, sendRaw } from './http.js';
@@ -257,7 +260,7 @@ describe('GET /metrics', () => {
   });
 
   it('has every metric that the README names', async () => {
-    const readme = readFileSync('README.md', 'utf8').split('### Metrics')[1] ?? '';
+    const readme = (await readFile('README.md', 'utf8')).split('### Metrics')[1] ?? '';
     const names = new Set(readme.match(/\b(petsage|http)_[a-z_]+/g));
     expect(names.size).toBeGreaterThan(10);
     const text = await metrics();
@@ -275,10 +278,13 @@ describe('GET /metrics', () => {
       execFileSync('promtool', ['check', 'metrics'], { input, stdio: 'pipe' }).toString(),
     ).toBe('');
   });
-  itWithPromtool('has alerts in the README that are in order', () => {
-    const [, rules = ''] =
-      /```yaml\n(groups:.*?)```/s.exec(readFileSync('README.md', 'utf8')) ?? [];
-    const output = execFileSync('promtool', ['check', 'rules', '/dev/stdin'], { input: rules, stdio: 'pipe' });
+  itWithPromtool('has alerts in the README that are in order', async () => {
+    const readme = await readFile('README.md', 'utf8');
+    const folder = await mkdtemp(join(tmpdir(), 'petsage-alerts-'));
+    const file = join(folder, 'rules.yml');
+    await writeFile(file, /```yaml\n(groups:.*?)```/s.exec(readme)?.[1] ?? '');
+    const output = execFileSync('promtool', ['check', 'rules', file], { stdio: 'pipe' });
+    await rm(folder, { recursive: true });
     expect(output.toString()).toMatch(/SUCCESS: [1-9]\d* rules found/);
   });
 });
