@@ -32,7 +32,7 @@ export async function createApp(
     bodyLimit: settings.BODY_LIMIT,
     trustProxy: settings.TRUST_PROXY,
     lifecycle,
-    first: [requestId, lifecycle.connections.track, logging.requestContext, securityHeaders],
+    first: [requestId, logging.requestContext, lifecycle.connections.track, securityHeaders],
   });
   const app = await NestFactory.create<NestExpressApplication>(
     { module: AppModule, imports: [logging.module, LifecycleModule.forRoot(lifecycle)] },

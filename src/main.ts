@@ -1,9 +1,7 @@
 import { constants } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { Logger } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Settings } from './platform/config.js';
-import { Lifecycle } from './platform/lifecycle/lifecycle.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
 
 /** How long the last records may take to leave when the process ends, in milliseconds. */
@@ -18,6 +16,9 @@ const RELEASE_MS = 5000;
 let log: LogDestination | undefined;
 let stop: ((signal: NodeJS.Signals) => Promise<void>) | undefined;
 handleSignals();
+// Nothing else is imported before: that takes a while.
+const { Logger } = await import('@nestjs/common');
+const { Lifecycle } = await import('./platform/lifecycle/lifecycle.js');
 try {
   // Settings and features are checked while their modules load, so a wrong one ends up here too.
   const { settings } = await import('./platform/config.js');
@@ -64,7 +65,7 @@ function handleSignals(): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
       if (isStopping) {
-        new Logger('Main').warn(`${signal} once more: ending at once`);
+        if (stop) new Logger('Main').warn(`${signal} once more: ending at once`);
         void end(128 + constants.signals[signal], HURRIED_FLUSH_MS);
         return;
       }

@@ -274,14 +274,11 @@ describe('a malformed request', () => {
     expect(log).toEqual([]);
   });
 
-  it.each(['hello\r\n\r\nhello\r\n\r\n', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'])(
-    'behind several good ones lets all be answered: %j',
-    async (bytes) => {
-      const good = `POST ${ECHO} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{"ping":"p"}`;
-      const answer = await sendRaw(app, good.repeat(3) + bytes);
-      expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(Array(3).fill('HTTP/1.1 200'));
-    },
-  );
+  it('behind several good ones lets all be answered', async () => {
+    const good = `POST ${ECHO} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{"ping":"p"}`;
+    const answer = await sendRaw(app, `${good.repeat(3)}hello\r\n\r\nhello\r\n\r\n`);
+    expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual(Array(3).fill('HTTP/1.1 200'));
+  });
 
   it.each(['http://', 'http://[::1', 'a:b', 'example.com'])(
     'target %s answers 400',

@@ -268,6 +268,8 @@ describe(`${COUNT} requests that no client would make (seed ${SEED})`, () => {
         if (done === 0) before = await heap();
       }
       expect(await heap()).toBeLessThan(before + 4);
+      const metrics = await (await fetch(`${service.url}/metrics`)).text();
+      expect(metrics).toContain('http_requests_in_flight 1\n');
       // They do not all fail at the first hurdle.
       expect(Object.keys(statuses)).toEqual(
         expect.arrayContaining(['200', '400', '404', '405', '413', '415', '422']),

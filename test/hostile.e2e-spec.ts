@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
+import type { Request, Response } from 'express';
+import { Lifecycle } from '../src/platform/lifecycle/lifecycle.js';
 import { createTestApp, type TestApp } from './app.js';
 import { portOf, send, sendRaw } from './http.js';
 import { type Service, startService, stopService } from './process.js';
@@ -120,6 +122,39 @@ describe('a request whose end a proxy may see elsewhere', () => {
       `${get(`Host: a\r\nContent-Length: ${HIDDEN.length}\r\n`)}${HIDDEN}${get('Host: a\r\nConnection: close\r\n')}`,
     );
     expect(answersIn(received).map(([status]) => status)).toEqual([200, 200]);
+  });
+});
+
+describe('what follows a request that is not answered yet', () => {
+  it('closes the connection when it is a CONNECT, which makes it another', async () => {
+    const received = await sendRaw(
+      app,
+      'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\nCONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n',
+    );
+    expect(received).not.toContain('404');
+  });
+
+  it('is refused once, however much of it there is', async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => warnings.push(warning);
+    process.on('warning', warn);
+    let answer: () => void = () => undefined;
+    const { app: slow } = await createTestApp((unready) => {
+      unready.use('/slow', (_: Request, res: Response) => {
+        answer = () => res.end('late');
+      });
+    });
+    const socket = connect(portOf(slow), '127.0.0.1');
+    socket.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
+    for (let i = 0; i < 40; i++) {
+      socket.write('\0garbage');
+      // A round trip, so that the pieces arrive one by one.
+      await send(slow, 'GET', '/system/healthz');
+    }
+    answer();
+    expect(answersIn(await text(socket))).toEqual([[200, 'late']]);
+    process.off('warning', warn);
+    expect(warnings).toEqual([]);
   });
 });
 
@@ -265,6 +300,7 @@ describe('a client that takes its time', () => {
         socket[leave]();
       }
     }
+    await until(() => app.get(Lifecycle).connections.requests === 0);
     expect((await send(app, 'GET', '/system/healthz')).status).toBe(200);
   });
 });

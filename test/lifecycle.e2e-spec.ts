@@ -51,10 +51,19 @@ async function repeat(url: string, agent?: Agent, body?: string): Promise<Outcom
 
 async function open(service: Service): Promise<Socket> {
   const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
-  // That it is cut off is for the test to see, not an error.
-  socket.on('error', () => undefined);
   await once(socket, 'connect');
-  return socket;
+  // That it is cut off is for the test to see, not an error.
+  return socket.on('error', () => undefined);
+}
+
+/** Connects, again whenever the connection is closed, until nobody takes connections any more. */
+async function comeBack(service: Service, use: (socket: Socket) => void): Promise<void> {
+  for (;;) {
+    const socket = await open(service).catch(() => undefined);
+    if (socket === undefined) return;
+    use(socket);
+    if (!socket.closed) await once(socket.resume(), 'close');
+  }
 }
 
 /** A request of which the service has the headers and a part of the body. */
@@ -128,6 +137,48 @@ describe('SIGTERM under load', () => {
 });
 
 describe('the end of the process', () => {
+  it('is no worse for clients that lose patience with it', async () => {
+    const service = await startService({ env: { SHUTDOWN_DELAY_MS: '300' } });
+    const upload = await openUpload(service);
+    const head = 'POST /api/v1/system/smoke-test HTTP/1.1\r\nHost: a\r\n';
+    const impatient = (bytes: string, leave: (socket: Socket) => void) =>
+      comeBack(service, (socket) => {
+        socket.write(bytes);
+        setTimeout(() => {
+          leave(socket);
+        }, 2);
+      });
+    const clients = [
+      impatient('GET /smoke-test HTTP/1.1\r\nHost: a\r\n\r\n', (socket) =>
+        socket.resetAndDestroy(),
+      ),
+      impatient(`${head}Content-Length: 9\r\n\r\n{`, (socket) => socket.end()),
+      impatient(`${head}Transfer-Encoding: chunked\r\n\r\n`, (socket) => socket.end('no chunk')),
+    ];
+    const ended = stopService(service);
+    await Promise.all(clients);
+    upload.write('"pet"} ');
+    expect(await text(upload)).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+    const { code, stdout, stderr } = await ended;
+    expect([code, stderr]).toEqual([0, '']);
+    expect(recordsOf(stdout).filter(({ level }) => level !== 'info')).toEqual([]);
+  });
+
+  it('comes though clients that come back with a request that takes forever', async () => {
+    const service = await startService({ env: { SHUTDOWN_TIMEOUT_MS: '0' } });
+    const upload =
+      'POST /api/v1/system/smoke-test HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{';
+    const clients = Array.from({ length: 20 }, () =>
+      comeBack(service, (socket) => socket.write(upload)),
+    );
+    await until(async () => {
+      const { body = '' } = await attempt(`${service.url}/metrics`);
+      return body.includes('http_requests_in_flight 21\n');
+    });
+    expect(await stopService(service)).toMatchObject({ code: 0, stderr: '' });
+    await Promise.all(clients);
+  });
+
   it('does not wait for clients that keep their connections and ask for nothing', async () => {
     const service = await startService({ env: { SHUTDOWN_DELAY_MS: '100' } });
     const sockets = await Promise.all(Array.from({ length: 20 }, () => open(service)));
@@ -168,6 +219,8 @@ describe('the end of the process', () => {
     const service = await startService({ env: { SHUTDOWN_DELAY_MS: '60000' } });
     service.process.kill('SIGTERM');
     await isDraining(service);
+    const { body } = await attempt(`${service.url}/metrics`);
+    expect(body).toContain('petsage_lifecycle_phase{phase="draining"} 1\n');
     const { code, stdout } = await stopService(service, signal);
     expect(code).toBe(expected);
     expect(recordsOf(stdout).at(-1)).toMatchObject({ msg: `${signal} once more: ending at once` });

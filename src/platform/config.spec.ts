@@ -75,7 +75,7 @@ describe('readSettings', () => {
     [
       'CORS_ORIGINS',
       ['*', 'https://petsage.io', 'http://localhost:3000,https://a.io , https://b.io'],
-      ['petsage.io', 'https://petsage.io/', 'https://a.io,', 'ftp://a.io', 'https://*.a.io/x'],
+      ['petsage.io', 'https://petsage.io/', 'https://a.io,', 'ftp://a.io', 'https://*.a.io'],
     ],
     [
       'TRUST_PROXY',

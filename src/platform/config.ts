@@ -75,7 +75,7 @@ function isOrigin(value: unknown): boolean {
   const origin = String(value);
   return (
     origin === '*' ||
-    (/^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin)
+    (/^https?:[^*]+$/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin)
   );
 }
 

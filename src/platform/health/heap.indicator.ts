@@ -26,14 +26,16 @@ export class HeapIndicator implements ReadinessIndicator {
   private collectedAt = -Infinity;
 
   constructor(config: ConfigService<Settings, true>) {
-    const options = [...process.execArgv, config.get('NODE_OPTIONS', { infer: true })].join(' ');
-    const [, megabytes] = /--max[-_]old[-_]space[-_]size[= ](\d+)/.exec(options) ?? [];
-    this.limit = megabytes ? Number(megabytes) * MEGABYTE : getHeapStatistics().heap_size_limit;
+    // V8 takes the last; 0 stands for its own choice.
+    const options = [config.get('NODE_OPTIONS', { infer: true }), ...process.execArgv].join(' ');
+    const given = [...options.matchAll(/--max[-_]old[-_]space[-_]size[= ](\d+)/g)].at(-1);
+    this.limit = Number(given?.[1] ?? 0) * MEGABYTE || getHeapStatistics().heap_size_limit;
   }
 
   check(): undefined {
     if (this.used() <= this.limit * FULL) return;
-    // A process that gets no requests does not collect its garbage either, and would stay full.
+    // A process that gets no requests does not collect its garbage either, and would stay full. This
+    // holds the event loop, as V8's own collections of a heap that is so full do all the time.
     if (performance.now() - this.collectedAt > COLLECTION_PAUSE_MS) {
       collectGarbage();
       this.collectedAt = performance.now();

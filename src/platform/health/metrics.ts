@@ -85,11 +85,13 @@ export class Metrics {
     new Gauge({
       name: 'petsage_readiness_check_up',
       help: 'Readiness checks: 1 for one that is up or degraded, 0 for one that is down.',
-      labelNames: ['check'],
+      labelNames: ['check', 'optional'],
       registers,
       async collect() {
-        for (const [check, state] of Object.entries(await readiness.states())) {
-          this.set({ check }, Number(state !== 'down'));
+        const states = await readiness.states();
+        for (const { name, optional } of readiness.checks) {
+          const labels = { check: name, optional: String(optional) };
+          this.set(labels, Number(states[name] !== 'down'));
         }
       },
     });

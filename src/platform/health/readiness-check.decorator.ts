@@ -16,7 +16,8 @@ export interface ReadinessIndicator {
    * is down, with the error's message as the reason for the log; a result of one of Terminus's
    * indicators says it itself.
    *
-   * @param signal aborted when the time for the check is over, so that it can give up
+   * @param signal aborted after 800 ms, when the check is taken for down. Let it end what the check
+   *   waits for: the check is soon run again, and one that goes on waiting piles up
    */
   check(
     signal: AbortSignal,

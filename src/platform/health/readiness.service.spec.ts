@@ -109,6 +109,15 @@ describe('Readiness', () => {
     ]);
   });
 
+  it('tells why a check is degraded, in a thousand characters at most', async () => {
+    const readiness = await readinessOf(indicator({ name: 'pets' }));
+    behaviour.pets = () => ({ api: { status: 'degraded', message: 'x'.repeat(5000) } });
+    expect(await readiness.report()).toEqual({ status: 'degraded', checks: { pets: 'degraded' } });
+    const [, { reason }] = logged[0] as [string, { reason: string }];
+    expect(reason).toMatch(/^\{ api: \{ status: 'degraded', message: 'x+$/);
+    expect(reason).toHaveLength(1000);
+  });
+
   it('is degraded while only an optional check is down', async () => {
     const readiness = await readinessOf(
       indicator({ name: 'pets' }),
@@ -154,6 +163,9 @@ describe('Readiness', () => {
     const turn = () => new Promise((resolve) => setImmediate(resolve));
     const reports = Array.from({ length: 1000 }, () => readiness.report());
     await turn();
+    // However long the check takes.
+    jest.advanceTimersByTime(5000);
+    reports.push(readiness.report());
     finish();
     await Promise.all(reports);
     expect(runs).toBe(1);

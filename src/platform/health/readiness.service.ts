@@ -12,6 +12,9 @@ import {
 /** How long one check may take, in milliseconds: less than Kubernetes gives the whole probe. */
 const TIME_LIMIT_MS = 800;
 
+/** How much of the reason for a state is logged, in characters. */
+const REASON_LIMIT = 1000;
+
 /** How long the states of the checks are good for, in milliseconds. */
 const CACHE_MS = 1000;
 
@@ -27,12 +30,12 @@ export interface ReadinessReport {
 }
 
 /** A check that was found, and the state in which it was last seen. */
-interface Check extends Required<ReadinessCheckOptions> {
+export interface Check extends Required<ReadinessCheckOptions> {
   indicator: ReadinessIndicator;
   state: CheckState;
 }
 
-/** How an attempt to run a check ended: with a state, or with the reason for none. */
+/** How a check ended: the state, if it told one, and the reason for it. */
 interface Outcome {
   state: CheckState;
   message: string;
@@ -42,7 +45,8 @@ interface Outcome {
 @Injectable()
 export class Readiness implements OnModuleInit {
   private readonly logger = new Logger(Readiness.name);
-  private checks: Check[] = [];
+  /** The checks that were found. */
+  readonly checks: Check[] = [];
   private latest: { states: Promise<Record<string, CheckState>>; staleAt: number } | undefined;
 
   constructor(
@@ -118,13 +122,14 @@ export class Readiness implements OnModuleInit {
     const { name, optional, indicator, state: before } = check;
     const attempt = this.indicators.check(name).attempt(async ({ signal }) => {
       try {
-        return { state: judge(await indicator.check(signal)) };
+        return judge(await indicator.check(signal));
       } catch (error) {
         throw new Error(reasonOf(error), { cause: error });
       }
     });
     const result = await attempt.withTimeout(TIME_LIMIT_MS);
-    const { state = 'down', message: reason } = result[name] as Partial<Outcome>;
+    const { state = 'down', message } = result[name] as Partial<Outcome>;
+    const reason = message?.slice(0, REASON_LIMIT);
     check.state = state;
     if (state !== before) {
       const level = state === 'up' ? 'log' : state === 'down' && !optional ? 'error' : 'warn';
@@ -139,8 +144,8 @@ export class Readiness implements OnModuleInit {
  *
  * @throws Error with the reason, when it is down or no answer
  */
-function judge(answer: unknown): CheckState {
-  if (answer === undefined) return 'up';
+function judge(answer: unknown): Partial<Outcome> {
+  if (answer === undefined) return { state: 'up' };
   const entries: unknown[] = Object.values(answer ?? {});
   const states = entries.map((entry) => (entry as { status?: unknown } | null)?.status);
   if (states.length === 0 || !states.every((state) => STATES.includes(state))) {
@@ -148,8 +153,10 @@ function judge(answer: unknown): CheckState {
       `expected the check to return nothing or a result of Terminus, found ${inspect(answer)}`,
     );
   }
-  if (states.includes('down')) throw new Error(inspect(answer, { breakLength: Infinity }));
-  return states.includes('degraded') ? 'degraded' : 'up';
+  if (states.every((state) => state === 'up')) return { state: 'up' };
+  const message = inspect(answer, { breakLength: Infinity });
+  if (states.includes('down')) throw new Error(message);
+  return { state: 'degraded', message };
 }
 
 function reasonOf(error: unknown): string {

@@ -71,6 +71,7 @@ const PARSER_ERRORS = new Map<string | undefined, [status: number, detail: strin
 export class HttpAdapter extends ExpressAdapter {
   private readonly lifecycle: Lifecycle;
   private readonly first: Middleware[];
+  private readonly refused = new WeakSet<Socket>();
 
   constructor({ bodyLimit, trustProxy, lifecycle, first }: HttpOptions) {
     super(
@@ -104,8 +105,8 @@ export class HttpAdapter extends ExpressAdapter {
       .on('checkExpectation', handle)
       .on('connect', (req: IncomingMessage, socket: Socket) => {
         // This is no proxy. Node hands over the bare connection.
-        const pending = this.lifecycle.connections.lastOf(socket);
-        if (pending) hangUpAfter(pending, socket);
+        // It listens to the connection no more, so an answer that is under way could get stuck.
+        if (this.lifecycle.connections.lastOf(socket)) socket.destroy();
         else this.answerOn(socket, req, 404, 'Not Found');
       })
       .on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
@@ -166,9 +167,16 @@ export class HttpAdapter extends ExpressAdapter {
    * When the request before it on the connection is still being answered, that answer is the last.
    */
   private refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-    const pending = this.lifecycle.connections.lastOf(socket);
+    // Node tells it again with each piece of what follows.
+    if (this.refused.has(socket)) return;
+    this.refused.add(socket);
+    const { connections } = this.lifecycle;
+    const pending = connections.lastOf(socket);
     const isBodyCutOff = pending?.req.complete === false && error.code === 'HPE_INVALID_EOF_STATE';
-    if (!socket.writable || isBodyCutOff || (pending?.headersSent && !pending.req.complete)) {
+    const isAnswered = pending
+      ? pending.headersSent && !pending.req.complete
+      : connections.isInBody(socket);
+    if (!socket.writable || isBodyCutOff || isAnswered) {
       socket.destroy();
       return;
     }

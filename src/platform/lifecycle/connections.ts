@@ -1,16 +1,18 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setImmediate, setTimeout as wait } from 'node:timers/promises';
 import { endOf, type RequestEnd } from './request-end.js';
 
-/** How often idle connections are looked for while the server closes, in milliseconds. */
-const IDLE_CHECK_MS = 100;
+/** How often it looks, while it closes, for idle connections and for the deadline, in milliseconds. */
+const SWEEP_MS = 100;
 
 /** How long nobody comes or goes at a moment at which the door can be closed, in milliseconds. */
 const QUIET_MS = 5;
 
-/** How long requests may be held until there is such a moment, in milliseconds. */
-const HOLD_LIMIT_MS = 250;
+/** How long it waits for such a moment, then for one of any length, in milliseconds. */
+const QUIET_LIMIT_MS = 250;
+const DOOR_LIMIT_MS = 1000;
 
 /** The requests of one connection that are not answered yet, oldest first, and when they came. */
 type OpenRequests = Map<ServerResponse, number>;
@@ -23,6 +25,8 @@ type OpenRequests = Map<ServerResponse, number>;
 export class Connections {
   private readonly open = new Map<Socket, OpenRequests>();
   private readonly observers: ((end: RequestEnd) => void)[] = [];
+  /** Those whose last request was answered before all of its body was there. */
+  private readonly inBody = new WeakSet<Socket>();
   private server: Server | undefined;
   private isLeaving = false;
   /** Counts what comes and goes: connections, requests and answers. */
@@ -38,6 +42,11 @@ export class Connections {
   /** The response to the last request of a connection that is not answered yet. */
   lastOf(socket: Socket): ServerResponse | undefined {
     return newest(this.open.get(socket));
+  }
+
+  /** Whether what comes now on a connection belongs to a request that is answered already. */
+  isInBody(socket: Socket): boolean {
+    return this.inBody.has(socket);
   }
 
   /** Watches the connections of a server. */
@@ -64,11 +73,18 @@ export class Connections {
       response.setHeader('Connection', 'close');
     }
     open.set(response, performance.now());
+    this.inBody.delete(request.socket);
     response.once('close', () => {
       this.end(open, response);
     });
     this.movements += 1;
-    if (this.held) this.held.push(next);
+    if (this.held)
+      this.held.push(
+        AsyncResource.bind(() => {
+          // Nobody is to be answered who has left meanwhile, or was refused.
+          if (open.has(response) && !response.headersSent) next();
+        }),
+      );
     else next();
   };
 
@@ -89,21 +105,20 @@ export class Connections {
    * @returns how many requests were cut off
    */
   async close(timeoutMs: number): Promise<number> {
-    let cut = 0;
-    const deadline = setTimeout(() => {
-      cut = this.requests;
-      for (const socket of this.open.keys()) socket.destroy();
-    }, timeoutMs);
+    const deadline = performance.now() + timeoutMs;
     const seen = new Map<Socket, number>();
-    const idleCheck = setInterval(() => {
+    let cut = 0;
+    const sweep = setInterval(() => {
+      const isOver = performance.now() >= deadline;
       for (const [socket, requests] of this.open) {
-        if (requests.size === 0 && seen.get(socket) === socket.bytesRead) socket.destroy();
+        const isIdle = requests.size === 0 && seen.get(socket) === socket.bytesRead;
+        if (isOver) cut += requests.size;
+        if (isOver || isIdle) socket.destroy();
         seen.set(socket, socket.bytesRead);
       }
-    }, IDLE_CHECK_MS);
+    }, SWEEP_MS);
     await this.closeDoor();
-    clearTimeout(deadline);
-    clearInterval(idleCheck);
+    clearInterval(sweep);
     return cut;
   }
 
@@ -113,15 +128,16 @@ export class Connections {
    * come back with each answer do not. It resolves when the last connection is closed.
    */
   private async closeDoor(): Promise<void> {
-    const deadline = performance.now() + HOLD_LIMIT_MS;
+    const startedAt = performance.now();
+    const elapsed = () => performance.now() - startedAt;
     const held = (this.held = [] as (() => void)[]);
     let before: number;
     do {
       before = this.movements;
-      await wait(QUIET_MS);
+      if (elapsed() < QUIET_LIMIT_MS) await wait(QUIET_MS);
       // Node takes one connection in a turn of the event loop: here it has looked for one.
       await setImmediate();
-    } while (this.movements > before && performance.now() < deadline);
+    } while (this.movements > before && elapsed() < DOOR_LIMIT_MS);
     const closed = new Promise<void>((resolve) => {
       // http.Server's own close() would at once reset the clients that are about to ask.
       NetServer.prototype.close.call(this.server, () => {
@@ -152,6 +168,7 @@ export class Connections {
     if (startedAt === undefined) return;
     this.movements += 1;
     open.delete(response);
+    if (!response.req.complete) this.inBody.add(response.req.socket);
     const end = endOf(response, performance.now() - startedAt);
     for (const observe of this.observers) observe(end);
   }

@@ -7,7 +7,10 @@ export interface RequestEnd {
   response: Response;
   /** From its headers to the last byte of the answer, in milliseconds. */
   durationMs: number;
-  /** Answered, left by the client before the answer was out, or broken off by an error in it. */
+  /**
+   * Answered, cut off before the answer was out (by the client, or by a time limit), or broken off by
+   * an error in the answer.
+   */
   outcome: 'completed' | 'cut off' | 'broken off';
   /** The status that the client was sent; undefined where it left before it was sent one. */
   status: number | undefined;

@@ -49,7 +49,7 @@ export function logRequest(end: RequestEnd): void {
 
 const MESSAGES = {
   completed: 'Request completed',
-  'cut off': 'Request cut off by the client',
+  'cut off': 'Request cut off',
   'broken off': 'Request broken off by an error',
 };
 
