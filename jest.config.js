@@ -24,8 +24,15 @@ const shared = {
 };
 
 export default {
+  // Most tests wait for a process: each core can run them, the last one too.
+  maxWorkers: '100%',
   projects: [
-    { ...shared, displayName: 'unit', roots: ['<rootDir>/src'], testRegex: '\\.spec\\.ts$' },
+    {
+      ...shared,
+      displayName: 'unit',
+      roots: ['<rootDir>/src', '<rootDir>/schematics'],
+      testRegex: '\\.spec\\.ts$',
+    },
     { ...shared, displayName: 'e2e', roots: ['<rootDir>/test'], testRegex: '\\.e2e-spec\\.ts$' },
   ],
 };
