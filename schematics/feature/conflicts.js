@@ -22,7 +22,7 @@ export function conflictsOf({ name, folder, className, fields }, read, folders) 
   if (Object.hasOwn(paths, `/${folder}`)) {
     conflicts.push(`${name}: the route /${folder} exists; ${choose}`);
   }
-  const schemas = [`${className}Status`, ...(fields.length > 0 ? [className] : [])];
+  const schemas = [`${className}Status`, ...(fields.length > 0 ? [`${className}Request`] : [])];
   for (const schema of schemas.filter((one) => Object.hasOwn(components.schemas ?? {}, one))) {
     conflicts.push(`${name}: a DTO of the name ${schema} exists; ${choose}`);
   }

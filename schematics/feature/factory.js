@@ -12,6 +12,9 @@ import { conflictsOf } from './conflicts.js';
 import { FIELD_TYPES } from './field-types.js';
 import { readPayload } from './payload.js';
 
+/** Rules that are called with options of their own before `{ each: true }`. */
+const TAKES_OPTIONS = new Set(['IsNumber', 'IsEmail']);
+
 /**
  * The schematic `feature`: writes a feature's folder and its e2e test.
  *
@@ -30,10 +33,9 @@ export function feature({ name, description, requirements, fields }) {
     if (conflicts.length > 0) throw new SchematicsException(conflicts.join('\n'));
     return mergeWith(
       apply(url('./files'), [
-        filter((path) => feature.fields.length > 0 || !path.includes('__request__')),
+        filter((path) => feature.fields.length > 0 || !path.includes('-request.dto')),
         applyTemplates({
           ...feature,
-          request: feature.folder,
           fields: feature.fields.map(describeField),
           sentence: /[.!?]$/.test(feature.description)
             ? feature.description
@@ -59,11 +61,12 @@ function describeField({ name, typeName, choices, isList, isOptional }) {
   const { type, rule, options, api, example, wrong, error } = known;
   const list = isList ? { each: true } : undefined;
   const args = [
-    options ?? (list && takesOptions(rule) ? '{}' : undefined),
+    options ?? (list && TAKES_OPTIONS.has(rule) ? '{}' : undefined),
     list && '{ each: true }',
   ];
   return {
     name,
+    typeText: `${typeName ?? (choices ?? []).join('|')}${isList ? '[]' : ''}`,
     isOptional,
     type: isList ? (type.includes('|') ? `(${type})[]` : `${type}[]`) : type,
     rules: [...(isOptional ? ['IsOptional'] : []), ...(isList ? ['IsArray'] : []), rule],
@@ -85,11 +88,6 @@ function describeField({ name, typeName, choices, isList, isOptional }) {
     wrong: isList ? 'no list' : wrong,
     error: isList ? { type: 'list_type', msg: 'Input should be a valid list' } : error(name),
   };
-}
-
-/** @param {string} rule */
-function takesOptions(rule) {
-  return rule === 'IsNumber';
 }
 
 /**

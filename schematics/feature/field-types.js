@@ -68,7 +68,6 @@ export const FIELD_TYPES = {
   email: {
     ...text,
     rule: 'IsEmail',
-    options: '{}',
     api: { format: 'email' },
     example: 'rex@example.com',
     wrong: 'rex',

@@ -43,7 +43,6 @@ const TYPE_RULE = `one of ${Object.keys(FIELD_TYPES).join(', ')}, a choice such 
  * @property {string} name in snake_case
  * @property {string} folder in kebab-case
  * @property {string} className in PascalCase, what the names of its classes begin with
- * @property {string} propertyName in camelCase
  * @property {string} title for people: `Pet profile`
  * @property {string} description
  * @property {string[]} requirements
@@ -83,7 +82,6 @@ export function readPayload(payload) {
       name,
       folder: words.join('-'),
       className,
-      propertyName: className.charAt(0).toLowerCase() + className.slice(1),
       title: capitalize(words.join(' ')),
       description,
       requirements,

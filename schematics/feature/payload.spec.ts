@@ -22,7 +22,6 @@ describe('readPayload', () => {
         name: 'pet_profile',
         folder: 'pet-profile',
         className: 'PetProfile',
-        propertyName: 'petProfile',
         title: 'Pet profile',
         description: 'Profiles of pets',
         requirements: ['An owner lists their pets'],
@@ -258,7 +257,7 @@ describe('readPayload', () => {
 describe('conflictsOf', () => {
   const document = JSON.stringify({
     paths: { '/vet-visit': {} },
-    components: { schemas: { OwnerStatus: {}, Owner: {} } },
+    components: { schemas: { OwnerStatus: {}, OwnerRequest: {} } },
   });
 
   function conflicts(name: string, fields?: Record<string, string>): string[] {
