@@ -1,10 +1,10 @@
 // Adds a feature to the project, or takes one away: npm run feature -- --help
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { execFile } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { normalize, virtualFs } from '@angular-devkit/core';
 import { NodeWorkflow } from '@angular-devkit/schematics/tools/index.js';
 import { lastValueFrom } from 'rxjs';
@@ -32,6 +32,8 @@ const HELP = `Adds a feature: module, controller, service, DTOs, tests and READM
 It ends with 0 when all went well, 1 when something failed (nothing is changed),
 2 when what it was told is wrong, 3 when the feature clashes with what is there.
 `;
+
+const SEE = 'See npm run feature -- --help';
 
 const FAILED = 1;
 const WRONG_USE = 2;
@@ -65,13 +67,29 @@ try {
 
 async function main() {
   const { values, positionals } = readArguments();
+  const { remove: name, payload, description, requirement, field, force } = values;
+  const parts = [description, requirement, field].filter((part) => part !== undefined);
+  const isPayload = payload !== undefined || positionals[0] === '-';
+  const modes = [name !== undefined, isPayload, parts.length > 0].filter(Boolean).length;
+  const names = positionals.filter((positional) => positional !== '-');
   if (values.help) {
     process.stdout.write(HELP);
-  } else if (values.remove !== undefined) {
-    await remove(values.remove, values);
+  } else if (modes > 1 || (names.length > 0 && (name !== undefined || isPayload))) {
+    throw new Refusal(WRONG_USE, [
+      `Expected a name with its options, a payload, or --remove, found more than one of these. ${SEE}`,
+    ]);
+  } else if (force && name === undefined) {
+    throw new Refusal(WRONG_USE, [`Expected --force with --remove alone. ${SEE}`]);
+  } else if (name !== undefined) {
+    process.chdir(root);
+    await remove(name, values);
   } else {
-    const { feature, faults } = readPayload(await payloadFrom(values, positionals));
-    if (feature === undefined) throw new Refusal(WRONG_USE, faults);
+    const { feature, faults } = isPayload
+      ? readPayload(await payloadFrom(payload ?? '-'))
+      : fromOptions(names, values);
+    if (feature === undefined || faults.length > 0) throw new Refusal(WRONG_USE, faults);
+    // Formatting looks for the project's settings from here on.
+    process.chdir(root);
     await add(feature, values);
   }
 }
@@ -92,52 +110,52 @@ function readArguments() {
       },
     });
   } catch (error) {
-    throw new Refusal(WRONG_USE, [`${reasonOf(error)}. See npm run feature -- --help`]);
+    throw new Refusal(WRONG_USE, [`${reasonOf(error).replace(/\.$/, '')}. ${SEE}`]);
   }
 }
 
 /**
- * The payload that the arguments name, or are.
+ * The feature that the options describe.
  *
- * @param {Options} values
- * @param {string[]} positionals
+ * @param {string[]} names
+ * @param {Options} options
+ */
+function fromOptions(names, { description, requirement, field = [] }) {
+  if (names.length !== 1) {
+    throw new Refusal(WRONG_USE, [
+      `Expected the name of one feature such as pet_profile, found ${names.length} names. ${SEE}`,
+    ]);
+  }
+  const pairs = field.map((one) => /** @type {[string, string]} */ (one.split(/:(.*)/s)));
+  const fields = Object.fromEntries(pairs.filter(([, type]) => type !== undefined));
+  const { feature, faults } = readPayload({
+    feature: names[0],
+    description,
+    requirements: requirement ?? 'none',
+    ...(pairs.length > 0 && { fields }),
+  });
+  const own = pairs.flatMap(([name, type], i) => {
+    if (type === undefined) {
+      return [`--field ${name}: expected a name and a type such as name:string`];
+    }
+    const isTwice = pairs.findIndex(([other]) => other === name) < i;
+    return isTwice ? [`--field ${name}: expected each name once`] : [];
+  });
+  return { feature, faults: [...faults, ...own] };
+}
+
+/**
+ * What a file of JSON holds.
+ *
+ * @param {string} file its path, or - for standard input
  * @returns {Promise<unknown>}
  */
-async function payloadFrom(values, positionals) {
-  const { payload, description, requirement = [], field = [] } = values;
-  const file = payload ?? (positionals[0] === '-' ? '-' : undefined);
-  if (file === undefined) {
-    if (positionals.length !== 1) {
-      throw new Refusal(WRONG_USE, [
-        `Expected the name of one feature such as pet_profile, found ${positionals.length} names. See npm run feature -- --help`,
-      ]);
-    }
-    const fields = field.map((one) => {
-      const [, name = one, type = ''] = /^([^:]*):(.*)$/s.exec(one) ?? [];
-      return [name, type];
-    });
-    const twice = fields.filter(([name], i) => fields.findIndex(([other]) => other === name) < i);
-    if (twice.length > 0) {
-      throw new Refusal(
-        WRONG_USE,
-        twice.map(([name]) => `--field ${name}: expected each name once`),
-      );
-    }
-    return {
-      feature: positionals[0],
-      description,
-      requirements: requirement.length > 0 ? requirement : 'none',
-      ...(fields.length > 0 && { fields: Object.fromEntries(fields) }),
-    };
-  }
-  if (values.description !== undefined || requirement.length > 0 || field.length > 0) {
-    throw new Refusal(WRONG_USE, ['Expected a payload or its parts as options, found both']);
-  }
+async function payloadFrom(file) {
   try {
     return JSON.parse(file === '-' ? await text(process.stdin) : readFileSync(file, 'utf8'));
   } catch (error) {
     throw new Refusal(WRONG_USE, [
-      `--payload ${file}: expected a file of JSON such as {"feature":"pet_profile","description":"Profiles of pets"}, found: ${reasonOf(error)}`,
+      `--payload ${file}: expected JSON such as {"feature":"pet_profile","description":"Profiles of pets"}, found: ${reasonOf(error)}`,
     ]);
   }
 }
@@ -156,9 +174,9 @@ async function add(feature, { 'dry-run': isDryRun = false }) {
     tell('would create', paths);
     return;
   }
-  await changing(feature.folder, async () => {
+  await changing(feature.folder, async (signal) => {
     await run(feature, new NodeWorkflow(root, { resolvePaths: [root] }));
-    updateDocument();
+    await updateDocument(signal);
   });
   tell('created', paths);
   tell('updated', ['openapi.json']);
@@ -171,6 +189,11 @@ async function add(feature, { 'dry-run': isDryRun = false }) {
  * @param {Options} options
  */
 async function remove(name, { force = false, 'dry-run': isDryRun = false }) {
+  if (!/^[a-z][a-z0-9_-]*$/.test(name)) {
+    throw new Refusal(WRONG_USE, [
+      `--remove: expected the name of a feature such as pet_profile, found ${JSON.stringify(name)}`,
+    ]);
+  }
   const folder = name.replaceAll('_', '-');
   const folders = foldersOfFeatures();
   if (!folders.includes(folder)) {
@@ -180,6 +203,11 @@ async function remove(name, { force = false, 'dry-run': isDryRun = false }) {
   }
   const paths = filesOf(folder);
   const made = await remake(folder);
+  if (made.size === 0) {
+    throw new Refusal(CONFLICT, [
+      `${name}: expected the payload that it was made from in src/features/${folder}/README.md, found none. What the builder did not make, it does not remove: delete it by hand`,
+    ]);
+  }
   const edited = [...new Set([...paths, ...made.keys()])].filter(
     (path) => made.get(path) !== read(path),
   );
@@ -193,9 +221,9 @@ async function remove(name, { force = false, 'dry-run': isDryRun = false }) {
     tell('would remove', paths);
     return;
   }
-  await changing(folder, () => {
+  await changing(folder, async (signal) => {
     takeAway(folder);
-    updateDocument();
+    await updateDocument(signal);
   });
   tell('removed', paths);
   tell('updated', ['openapi.json']);
@@ -218,24 +246,36 @@ async function remake(folder) {
 }
 
 /**
- * Changes a feature's files and openapi.json; puts all back when that fails.
+ * Changes a feature's files and openapi.json; puts all back when that fails or is interrupted.
  *
  * @param {string} folder
- * @param {() => void | Promise<void>} change
+ * @param {(signal: AbortSignal) => Promise<void>} change
  */
 async function changing(folder, change) {
-  const before = new Map(['openapi.json', ...filesOf(folder)].map((path) => [path, bytesOf(path)]));
-  // Ctrl-C ends what runs below, and with that the change.
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => {
+      interruption.abort(new Error(`Interrupted by ${signal}`));
+    });
+  }
+  const kept = mkdtempSync(join(root, '.feature-'));
+  const copy = { recursive: true, verbatimSymlinks: true };
+  const paths = ['openapi.json', `src/features/${folder}`, testOf(folder)].filter((path) =>
+    existsSync(join(root, path)),
+  );
+  for (const path of paths) cpSync(join(root, path), join(kept, path), copy);
   try {
-    await change();
+    await change(interruption.signal);
+    interruption.signal.throwIfAborted();
   } catch (error) {
     takeAway(folder);
-    for (const [path, bytes] of before) {
-      mkdirSync(dirname(join(root, path)), { recursive: true });
-      if (bytes) writeFileSync(join(root, path), bytes);
-    }
-    throw new Error(`${reasonOf(error)}\nNothing was changed.`, { cause: error });
+    for (const path of paths) cpSync(join(kept, path), join(root, path), copy);
+    const { aborted, reason } = interruption.signal;
+    throw new Error(`${reasonOf(aborted ? reason : error)}\nNothing was changed.`, {
+      cause: error,
+    });
+  } finally {
+    rmSync(kept, { recursive: true });
   }
 }
 
@@ -299,13 +339,14 @@ async function run({ payload, name, requirements }, engine) {
   });
 }
 
-function updateDocument() {
-  execFileSync('npm', ['run', '--silent', 'openapi'], { cwd: root, stdio: 'pipe' });
+/** @param {AbortSignal} signal */
+async function updateDocument(signal) {
+  await promisify(execFile)('npm', ['run', '--silent', 'openapi'], { signal });
 }
 
 function foldersOfFeatures() {
   return readdirSync(join(root, 'src/features'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
+    .filter((entry) => !entry.isFile())
     .map(({ name }) => name);
 }
 
@@ -320,20 +361,19 @@ function filesOf(folder) {
     ? readdirSync(inside, { recursive: true, withFileTypes: true })
     : [];
   const paths = entries
-    .filter((entry) => entry.isFile())
+    .filter((entry) => !entry.isDirectory())
     .map(({ parentPath, name }) => relative(root, join(parentPath, name)));
   return existsSync(join(root, testOf(folder))) ? [...paths, testOf(folder)] : paths;
 }
 
-/** @param {string} path */
-function bytesOf(path) {
-  const file = join(root, path);
-  return existsSync(file) ? readFileSync(file) : undefined;
-}
-
-/** @param {string} path */
+/**
+ * The text of a file of the project, undefined where there is none.
+ *
+ * @param {string} path
+ */
 function read(path) {
-  return bytesOf(path)?.toString();
+  const file = join(root, path);
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }
 
 /**

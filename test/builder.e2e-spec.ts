@@ -1,4 +1,6 @@
-import { execFile, type ExecFileException } from 'node:child_process';
+import { execFile, type ExecFileException, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import {
   appendFile,
   cp,
@@ -11,8 +13,10 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { jest } from '@jest/globals';
 import { startService, stopService } from './process.js';
+import { until } from './until.js';
 
 // Each run of the builder builds the project.
 jest.setTimeout(240_000);
@@ -153,7 +157,7 @@ describe('npm run feature', () => {
     [
       2,
       ['pets', '--description', 'x', '--payload', 'x.json'],
-      'Expected a payload or its parts as options, found both\n',
+      'Expected a name with its options, a payload, or --remove, found more than one of these. See npm run feature -- --help\n',
     ],
     [
       2,
@@ -179,7 +183,7 @@ describe('npm run feature', () => {
     [
       'a file that is not there',
       ['--payload', 'nope.json'],
-      /^--payload nope\.json: expected a file of JSON such as /,
+      /^--payload nope\.json: expected JSON such as /,
     ],
     [
       'several faults',
@@ -208,6 +212,58 @@ describe('npm run feature', () => {
     ]) {
       expect(stdout).toContain(word);
     }
+  });
+
+  it.each([
+    [
+      'an option that is left out',
+      ['2fa', '--field', 'a'],
+      /^feature: .*\ndescription: .*\n--field a: expected a name and a type such as name:string\n$/,
+    ],
+    ['--force alone', ['pets', '--force'], /^Expected --force with --remove alone\. /],
+    [
+      'no name to remove',
+      ['--remove', '../x'],
+      /^--remove: expected the name of a feature such as pet_profile, found "\.\.\/x"\n$/,
+    ],
+    [
+      'a name beside a payload',
+      ['pets', '--payload', 'x.json'],
+      /^Expected a name with its options, a payload, or --remove, /,
+    ],
+  ])('ends with 2 when it is told %s', async (_, args, stderr) => {
+    expect(await build(...args)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(stderr) as string,
+    });
+  });
+
+  it('does not remove what it did not make, by force neither', async () => {
+    const { code, stderr } = await build('--remove', 'smoke_test', '--force');
+    expect([code, stderr]).toEqual([
+      3,
+      expect.stringMatching(/^smoke_test: expected the payload /),
+    ]);
+    expect(await tree()).toEqual(pristine);
+  });
+
+  it('puts everything back when it is interrupted', async () => {
+    const child = spawn(
+      process.execPath,
+      [join(project, 'scripts/feature.js'), 'pet_profile', '--description', 'x'],
+      {
+        // From anywhere.
+        cwd: tmpdir(),
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
+    const stderr = text(child.stderr);
+    const exit = once(child, 'exit');
+    await until(() => existsSync(join(project, 'src/features/pet-profile')));
+    child.kill('SIGTERM');
+    expect(await stderr).toBe('Interrupted by SIGTERM\nNothing was changed.\n');
+    expect(await exit).toEqual([1, null]);
+    expect(await tree()).toEqual(pristine);
   });
 
   it('leaves everything as it was when it fails half-way', async () => {

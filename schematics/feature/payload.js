@@ -5,6 +5,8 @@ const NAME_LIMIT = 50;
 const TEXT_LIMIT = 300;
 const COUNT_LIMIT = 50;
 
+const NO_TEXT = /[\s\p{Cc}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
+
 const KEYS = ['feature', 'description', 'requirements', 'fields'];
 
 /** Names whose folders, classes or routes are something else already. */
@@ -122,8 +124,9 @@ function readName(value, faults) {
  * @param {string[]} faults
  */
 function readText(place, example, value, faults) {
-  // Control characters and line breaks are blanks: a text is one line wherever it is written.
-  const text = typeof value === 'string' ? value.replace(/[\s\p{C}]+/gu, ' ').trim() : '';
+  // A text is one line wherever it is written, and shows what is in it: line breaks, control
+  // characters, half characters and those that turn the direction of writing are blanks.
+  const text = typeof value === 'string' ? value.replace(NO_TEXT, ' ').trim() : '';
   if (text === '' || text.length > TEXT_LIMIT) {
     faults.push(
       `${place}: expected a text of 1 to ${TEXT_LIMIT} characters such as ${show(example)}, found ${show(value)}`,
@@ -196,7 +199,9 @@ function readField(name, type) {
   const isChoice =
     choices.length > 1 &&
     new Set(choices).size === choices.length &&
-    choices.every((choice) => /^[A-Za-z0-9][A-Za-z0-9 _.-]{0,49}$/.test(choice));
+    choices.every((choice) =>
+      /^(?=.{1,50}$)[A-Za-z0-9]([A-Za-z0-9 _.-]*[A-Za-z0-9])?$/.test(choice),
+    );
   return isChoice ? { ...field, choices } : undefined;
 }
 

@@ -200,6 +200,7 @@ describe('readPayload', () => {
     'dog|',
     '|',
     'dog|dog',
+    'dog |cat',
     'dog',
     "dog|'cat",
     'a|`b`',
