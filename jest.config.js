@@ -26,6 +26,8 @@ const shared = {
 export default {
   // Most tests wait for a process: each core can run them, the last one too.
   maxWorkers: '100%',
+  // A limit against hanging, not a measure: machines are busy.
+  testTimeout: 30_000,
   projects: [
     {
       ...shared,
