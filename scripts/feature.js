@@ -26,7 +26,7 @@ const HELP = `Adds a feature: module, controller, service, DTOs, tests and READM
                         "requirements":"none","fields":{"name":"string"}}
   --dry-run            says what would be written or removed, and changes nothing
   --remove NAME        takes a feature away that is as it was made
-  --force              takes it away though its files were edited
+  --force              takes it away though its files were edited, not one by hand
   --help               this
 
 It ends with 0 when all went well, 1 when something failed (nothing is changed),
