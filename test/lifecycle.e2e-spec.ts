@@ -62,7 +62,8 @@ async function comeBack(service: Service, use: (socket: Socket) => void): Promis
     const socket = await open(service).catch(() => undefined);
     if (socket === undefined) return;
     use(socket);
-    if (!socket.closed) await once(socket.resume(), 'close');
+    // Nor that it is reset: once() would throw it.
+    if (!socket.closed) await new Promise((resolve) => socket.resume().once('close', resolve));
   }
 }
 

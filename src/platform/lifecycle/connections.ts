@@ -7,11 +7,14 @@ import { endOf, type RequestEnd } from './request-end.js';
 /** How often it looks, while it closes, for idle connections and for the deadline, in milliseconds. */
 const SWEEP_MS = 100;
 
-/** How long nobody comes or goes at a moment at which the door can be closed, in milliseconds. */
-const QUIET_MS = 5;
+/**
+ * How long nobody comes or goes at a moment at which the door can be closed, in milliseconds: more
+ * than a busy machine lets a client wait for its turn. Where such a moment does not come, a shorter
+ * and shorter one is taken.
+ */
+const QUIET_MS = 50;
 
-/** How long it waits for such a moment, then for one of any length, in milliseconds. */
-const QUIET_LIMIT_MS = 250;
+/** How long it waits for such a moment, in milliseconds. */
 const DOOR_LIMIT_MS = 1000;
 
 /** The requests of one connection that are not answered yet, oldest first, and when they came. */
@@ -128,16 +131,17 @@ export class Connections {
    * come back with each answer do not. It resolves when the last connection is closed.
    */
   private async closeDoor(): Promise<void> {
-    const startedAt = performance.now();
-    const elapsed = () => performance.now() - startedAt;
+    const deadline = performance.now() + DOOR_LIMIT_MS;
     const held = (this.held = [] as (() => void)[]);
     let before: number;
+    let left = 1;
     do {
       before = this.movements;
-      if (elapsed() < QUIET_LIMIT_MS) await wait(QUIET_MS);
+      await wait(QUIET_MS * left);
       // Node takes one connection in a turn of the event loop: here it has looked for one.
       await setImmediate();
-    } while (this.movements > before && elapsed() < DOOR_LIMIT_MS);
+      left = (deadline - performance.now()) / DOOR_LIMIT_MS;
+    } while (this.movements > before && left > 0);
     const closed = new Promise<void>((resolve) => {
       // http.Server's own close() would at once reset the clients that are about to ask.
       NetServer.prototype.close.call(this.server, () => {
