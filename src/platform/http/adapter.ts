@@ -82,7 +82,6 @@ export class HttpAdapter extends ExpressAdapter {
     );
     this.lifecycle = lifecycle;
     this.first = first;
-    this.use(...first);
     const app = this.getInstance<Express>();
     const bodyReader = readBody(bodyLimit);
     for (const method of METHODS_WITH_BODY) {
@@ -94,11 +93,16 @@ export class HttpAdapter extends ExpressAdapter {
   override initHttpServer(): void {
     const app = this.getInstance<Express>();
     const handle = (req: IncomingMessage, res: ServerResponse) => {
-      if (toOriginForm(req)) app(req, res);
-      else this.sendError(req, res, 400, 'The request target is malformed');
+      this.begin(req, res, () => {
+        if (toOriginForm(req)) app(req, res);
+        else answer(res, 400, 'The request target is malformed');
+      });
     };
     // rejectMalformed() answers in Node's place, with a body.
-    this.httpServer = createServer({ requireHostHeader: false, ...TIME_OUTS }, handle)
+    this.httpServer = createServer(
+      { requireHostHeader: false, ...TIME_OUTS, ...messageClasses(app) },
+      handle,
+    )
       // readBody() asks for the body, once it is known to be wanted.
       .on('checkContinue', handle)
       // As FastAPI's server does, any other expectation is ignored, not a 417.
@@ -199,25 +203,33 @@ export class HttpAdapter extends ExpressAdapter {
     const response = new ServerResponse(request);
     response.assignSocket(socket);
     hangUpAfter(response, socket);
-    this.sendError(request, response, status, detail);
+    this.begin(request, response, () => {
+      answer(response, status, detail);
+    });
   }
 
-  /** Answers a request that Express is not to see. */
-  private sendError(
-    request: IncomingMessage,
-    response: ServerResponse,
-    status: number,
-    detail: string,
-  ): void {
-    const steps = [
-      ...this.first,
-      () => {
-        answer(response, status, detail);
-      },
-    ];
-    const next = () => steps.shift()?.(request, response, next);
+  /** Takes a request through what all go through first. */
+  private begin(request: IncomingMessage, response: ServerResponse, goOn: () => void): void {
+    let step = 0;
+    const next = () => {
+      const middleware = this.first[step++];
+      if (middleware) middleware(request, response, next);
+      else goOn();
+    };
     next();
   }
+}
+
+/**
+ * Classes for Node's server whose prototypes are those that Express gives each request and response:
+ * without them it changes the prototype of both each time, for which V8 leaves its fast path.
+ */
+function messageClasses(app: Express) {
+  class ExpressRequest extends IncomingMessage {}
+  class ExpressResponse extends ServerResponse {}
+  app.request = Object.setPrototypeOf(ExpressRequest.prototype, app.request) as Request;
+  app.response = Object.setPrototypeOf(ExpressResponse.prototype, app.response) as Response;
+  return { IncomingMessage: ExpressRequest, ServerResponse: ExpressResponse };
 }
 
 function hangUpAfter(response: ServerResponse, socket: Socket): void {
