@@ -6,8 +6,8 @@ import { createConfig, formatProblems, getTotals, lintFromString } from '@redocl
 const FILE = 'openapi.json';
 
 process.env.LOG_LEVEL = 'silent';
-const { createApp } = await import('../dist/app.js');
-const { buildDocument } = await import('../dist/platform/openapi.js');
+const { createApp } = await import('../build/app.js');
+const { buildDocument } = await import('../build/platform/openapi.js');
 const app = await createApp();
 await app.init();
 const source = `${JSON.stringify(buildDocument(app), null, 2)}\n`;

@@ -64,7 +64,7 @@ let pristine: Record<string, string>;
 beforeAll(async () => {
   project = await mkdtemp(join(tmpdir(), 'petsage-builder-'));
   const entries = (await readdir('.')).filter(
-    (name) => !/^(\.git|node_modules|dist|coverage)$/.test(name),
+    (name) => !/^(\.git|node_modules|build|dist|coverage)$/.test(name),
   );
   for (const name of entries) await cp(name, join(project, name), { recursive: true });
   await symlink(resolve('node_modules'), join(project, 'node_modules'));
@@ -81,7 +81,7 @@ async function tree(): Promise<Record<string, string>> {
   const paths = entries
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => join(parentPath, name))
-    .filter((path) => !path.startsWith(join(project, 'dist')));
+    .filter((path) => !/^\/(build|dist)\//.test(path.slice(project.length)));
   const contents = await Promise.all(
     paths.map(async (path) => [path, await readFile(path, 'utf8')]),
   );

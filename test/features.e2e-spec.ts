@@ -8,7 +8,14 @@ import { promisify } from 'node:util';
 import { runToEnd, startService, stopService } from './process.js';
 import { until } from './until.js';
 
-const SOURCES = ['package.json', 'nest-cli.json', 'tsconfig.json', 'tsconfig.build.json', 'src'];
+const SOURCES = [
+  'package.json',
+  'nest-cli.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'scripts',
+  'src',
+];
 
 /** A feature as a developer writes one, in the files where a reader looks for them. */
 const PET_PROFILE = {
@@ -87,6 +94,8 @@ async function refused(url: string): Promise<boolean> {
 
 describe('a folder that is dropped into src/features', () => {
   let project: string;
+  const run = (...args: string[]) => promisify(execFile)(process.execPath, args, { cwd: project });
+  const bundle = () => run('scripts/bundle.js');
 
   beforeAll(async () => {
     project = await mkdtemp(join(tmpdir(), 'petsage-project-'));
@@ -97,8 +106,8 @@ describe('a folder that is dropped into src/features', () => {
       await mkdir(join(file, '..'), { recursive: true });
       await writeFile(file, source);
     }
-    const nest = resolve('node_modules/@nestjs/cli/bin/nest.js');
-    await promisify(execFile)(process.execPath, [nest, 'build'], { cwd: project });
+    await run(resolve('node_modules/@nestjs/cli/bin/nest.js'), 'build');
+    await bundle();
   });
 
   afterAll(async () => {
@@ -190,7 +199,7 @@ describe('a folder that is dropped into src/features', () => {
   });
 
   describe('stops the start with a sentence', () => {
-    const twin = () => join(project, 'dist/features/pet-twin');
+    const twin = () => join(project, 'build/features/pet-twin');
     const twinSource = () => join(project, 'src/features/pet-twin');
 
     /** Puts a second feature beside the first, made of its files with some words changed. */
@@ -198,10 +207,11 @@ describe('a folder that is dropped into src/features', () => {
       await mkdir(join(twin(), 'dto'), { recursive: true });
       for (const path of Object.keys(PET_PROFILE)) {
         const name = path.replace('.ts', '.js');
-        let source = await readFile(join(project, 'dist/features/pet-profile', name), 'utf8');
+        let source = await readFile(join(project, 'build/features/pet-profile', name), 'utf8');
         for (const [from, to] of changes) source = source.replaceAll(from, to);
         await writeFile(join(twin(), name.replace('pet-profile', 'pet-twin')), source);
       }
+      await bundle();
     }
 
     beforeEach(async () => {
@@ -214,6 +224,7 @@ describe('a folder that is dropped into src/features', () => {
     });
 
     it('when it has no module file, nor anything to compile', async () => {
+      await bundle();
       expect(await runToEnd({ cwd: project })).toEqual({
         code: 1,
         stdout: '',
@@ -241,6 +252,7 @@ describe('a folder that is dropped into src/features', () => {
       const source = await readFile(file, 'utf8');
       const provider = '{ provide: "twin", useFactory: () => 1, inject: ["nobody"] }';
       await writeFile(file, source.replace('providers: [', `providers: [${provider}, `));
+      await bundle();
       const { code, stdout, stderr } = await runToEnd({ cwd: project });
       expect(stdout).toContain('"context":"ExceptionHandler","err":{');
       expect(code).toBe(1);
