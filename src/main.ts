@@ -1,6 +1,8 @@
+import cluster from 'node:cluster';
 import { constants } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { ToWorker } from './platform/cluster/primary.js';
 import type { Settings } from './platform/config.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
 
@@ -23,13 +25,21 @@ try {
   // Settings and features are checked while their modules load, so a wrong one ends up here too.
   const { settings } = await import('./platform/config.js');
   const { openLog } = await import('./platform/logging/open-log.js');
-  const { createApp } = await import('./app.js');
   log = await openLog(settings);
   if (settings.LOG_FILE !== undefined) reopenOnHangUp(log);
-  const app = await createApp({ log });
-  process.on('uncaughtException', endByError);
-  await listen(app, settings);
-  stop = (signal) => drain(app, settings, signal);
+  if (settings.WEB_CONCURRENCY !== undefined && cluster.isPrimary) {
+    await runWorkers(settings, settings.WEB_CONCURRENCY, log);
+  } else {
+    const { createApp } = await import('./app.js');
+    const app = await createApp({ log });
+    process.on('uncaughtException', endByError);
+    if (cluster.isWorker) {
+      const { allDoorsClosed } = await import('./platform/cluster/worker.js');
+      app.get(Lifecycle).connections.othersClosed = allDoorsClosed;
+    }
+    await listen(app, settings);
+    stop = (signal) => drain(app, settings, signal);
+  }
 } catch (error) {
   for (const reason of error instanceof AggregateError ? error.errors : [error]) {
     const message = (reason instanceof Error && reason.message.trim()) || String(reason);
@@ -62,18 +72,42 @@ function reopenOnHangUp(file: LogDestination): void {
  */
 function handleSignals(): void {
   let isStopping = false;
+  const handle = (signal: NodeJS.Signals) => {
+    if (isStopping) {
+      if (stop) new Logger('Main').warn(`${signal} once more: ending at once`);
+      void end(128 + constants.signals[signal], HURRIED_FLUSH_MS);
+      return;
+    }
+    isStopping = true;
+    // There is nothing to wait for before it listens.
+    void (stop ? stop(signal) : end(0)).catch(endByError);
+  };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (isStopping) {
-        if (stop) new Logger('Main').warn(`${signal} once more: ending at once`);
-        void end(128 + constants.signals[signal], HURRIED_FLUSH_MS);
-        return;
-      }
-      isStopping = true;
-      // There is nothing to wait for before it listens.
-      void (stop ? stop(signal) : end(0)).catch(endByError);
+    // A terminal sends its signal to the workers too, who get it from the primary.
+    process.on(signal, cluster.isPrimary ? handle : () => undefined);
+  }
+  if (cluster.isWorker) {
+    process.on('message', (message: ToWorker) => {
+      if ('signal' in message) handle(message.signal);
     });
   }
+}
+
+async function runWorkers(settings: Settings, count: number, log: LogDestination): Promise<void> {
+  const { createLogging } = await import('./platform/logging/logging.js');
+  const { Primary } = await import('./platform/cluster/primary.js');
+  Logger.overrideLogger(createLogging(settings, log).logger);
+  process.on('uncaughtException', endByError);
+  const primary = new Primary(count);
+  if (settings.LOG_FILE !== undefined) {
+    process.on('SIGHUP', (signal) => {
+      primary.pass(signal);
+    });
+  }
+  stop = async (signal) => {
+    await end((await primary.stop(signal)) ? 0 : 1);
+  };
+  if (!(await primary.start())) await end(1);
 }
 
 async function drain(

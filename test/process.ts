@@ -10,6 +10,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { jest } from '@jest/globals';
+import { until } from './until.js';
 
 // A process takes a second to start, and several on a busy machine.
 jest.setTimeout(60_000);
@@ -89,6 +90,14 @@ export async function startService(options: Run = {}): Promise<Service> {
     if (alive?.ok) return service;
     await setTimeout(20);
   }
+}
+
+/** Waits until so many workers serve. */
+export async function isWorking(service: Service, count: number): Promise<void> {
+  await until(async () => {
+    const metrics = await fetch(`${service.url}/metrics`);
+    return (await metrics.text()).includes(`petsage_lifecycle_phase{phase="ready"} ${count}\n`);
+  });
 }
 
 async function freePort(): Promise<number> {

@@ -2,6 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import { Registry } from 'prom-client';
+import { ClusterMetrics } from '../cluster/cluster-metrics.js';
 import { EventLoopIndicator } from './event-loop.indicator.js';
 import { HeapIndicator } from './heap.indicator.js';
 import { InfoController } from './info.controller.js';
@@ -22,6 +23,7 @@ import { Readiness } from './readiness.service.js';
   providers: [
     { provide: Registry, useFactory: createRegistry },
     Metrics,
+    ClusterMetrics,
     Readiness,
     EventLoopIndicator,
     HeapIndicator,

@@ -1,19 +1,20 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Registry } from 'prom-client';
+import { ClusterMetrics } from '../cluster/cluster-metrics.js';
 import { Quiet } from '../logging/quiet.decorator.js';
 
 /** The metrics, for Prometheus. */
 @ApiExcludeController()
 @Controller('metrics')
 export class MetricsController {
-  constructor(private readonly registry: Registry) {}
+  constructor(private readonly metrics: ClusterMetrics) {}
 
   @Get()
   @Header('Cache-Control', 'no-store')
   @Header('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE)
   @Quiet()
   getMetrics(): Promise<string> {
-    return this.registry.metrics();
+    return this.metrics.text();
   }
 }

@@ -14,7 +14,7 @@ const SWEEP_MS = 100;
  */
 const QUIET_MS = 50;
 
-/** How long it waits for such a moment, in milliseconds. */
+/** How long it waits for such a moment, then for other processes, in milliseconds. */
 const DOOR_LIMIT_MS = 1000;
 
 /** The requests of one connection that are not answered yet, oldest first, and when they came. */
@@ -30,6 +30,8 @@ export class Connections {
   private readonly observers: ((end: RequestEnd) => void)[] = [];
   /** Those whose last request was answered before all of its body was there. */
   private readonly inBody = new WeakSet<Socket>();
+  /** Resolves when the other processes that take connections on the port take no more either. */
+  othersClosed: () => Promise<void> = () => Promise.resolve();
   private server: Server | undefined;
   private isLeaving = false;
   /** Counts what comes and goes: connections, requests and answers. */
@@ -77,7 +79,7 @@ export class Connections {
     }
     open.set(response, performance.now());
     this.inBody.delete(request.socket);
-    response.once('close', () => {
+    response.on('close', () => {
       this.end(open, response);
     });
     this.movements += 1;
@@ -148,6 +150,7 @@ export class Connections {
         resolve();
       });
     });
+    await Promise.race([this.othersClosed(), wait(DOOR_LIMIT_MS, undefined, { ref: false })]);
     this.held = undefined;
     for (const next of held) next();
     await closed;

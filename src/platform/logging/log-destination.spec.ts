@@ -83,6 +83,18 @@ describe('LogDestination', () => {
     expect(destination.state()).toEqual(idle);
   });
 
+  it('writes no more at once than it may, in whole lines, but for a line that is longer', () => {
+    destination = new LogDestination(target, undefined, 4);
+    for (const line of ['1\n', '2\n', '3\n', '4444\n', '5\n']) destination.write(line);
+    const writes = [];
+    while (target.isAsked) {
+      const before = target.output.length;
+      target.take();
+      writes.push(target.output.slice(before));
+    }
+    expect(writes).toEqual(['1\n', '2\n3\n', '4444\n', '5\n']);
+  });
+
   it('proves a record by its own last byte', async () => {
     destination.write('12345');
     let proven = false;

@@ -76,10 +76,12 @@ export class LogDestination {
   /**
    * @param target what takes the bytes
    * @param format changes a line before it is written, for a person to read
+   * @param writeLimit how many bytes one write has at most, unless a single line has more
    */
   constructor(
     private readonly target: LogTarget,
     private readonly format: (line: string) => string = (line) => line,
+    private readonly writeLimit = Infinity,
   ) {}
 
   /** Takes a line of the log. It never waits and never throws. */
@@ -166,9 +168,8 @@ export class LogDestination {
     if (this.reopenings.length > 0 && canChange) this.goOnInNewFile();
     if (this.offset === this.chunk.length) {
       if (this.lines.length === 0) return;
-      this.chunk = Buffer.from(this.lines.join(''));
+      this.chunk = Buffer.from(this.takeLines().join(''));
       this.offset = 0;
-      this.lines = [];
     }
     clearTimeout(this.retry);
     this.isWriting = true;
@@ -184,6 +185,19 @@ export class LogDestination {
         this.tryAgainIn(REFUSAL_PAUSE_MS);
       }
     });
+  }
+
+  private takeLines(): string[] {
+    let count = this.lines.length;
+    if (this.writeLimit < Infinity) {
+      let bytes = 0;
+      const tooMany = this.lines.findIndex((line) => {
+        bytes += Buffer.byteLength(line);
+        return bytes > this.writeLimit;
+      });
+      if (tooMany !== -1) count = Math.max(tooMany, 1);
+    }
+    return this.lines.splice(0, count);
   }
 
   private tryAgainIn(ms: number): void {

@@ -1,6 +1,10 @@
+import cluster from 'node:cluster';
 import { close, constants, fstatSync, openSync, statSync, write } from 'node:fs';
 import type { Settings } from '../config.js';
 import { LogDestination, type LogTarget } from './log-destination.js';
+
+/** What Linux writes to a pipe in one piece, in bytes, whoever else writes to it. */
+const PIPE_BUF = 4096;
 
 /**
  * Opens where the log goes: `LOG_FILE`, or standard output, which a person at a terminal gets to
@@ -23,7 +27,9 @@ export async function openLog({ LOG_FILE }: Settings): Promise<LogDestination> {
       throw new Error('Standard output cannot be opened anew');
     },
   };
-  return new LogDestination(output, isTTY ? await forPeople() : undefined);
+  // Workers share it, and no record of one is to stand in the middle of another's.
+  const writeLimit = cluster.isWorker ? PIPE_BUF : undefined;
+  return new LogDestination(output, isTTY ? await forPeople() : undefined, writeLimit);
 }
 
 /** A file that is appended to. */
