@@ -1,3 +1,5 @@
+// Before the chunks of the bundle, whose classes need it.
+import 'reflect-metadata';
 import cluster from 'node:cluster';
 import { constants } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
