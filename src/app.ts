@@ -33,6 +33,11 @@ export async function createApp(
     trustProxy: settings.TRUST_PROXY,
     lifecycle,
     first: [requestId, logging.requestContext, lifecycle.connections.track, securityHeaders],
+    addLastRoutes: () => {
+      app.use(['/docs', '/openapi.json', '/openapi.yaml'], quietDocument);
+      app.use('/docs', docsSecurityHeaders);
+      serveDocument(app);
+    },
   });
   const app = await NestFactory.create<NestExpressApplication>(
     { module: AppModule, imports: [logging.module, LifecycleModule.forRoot(lifecycle)] },
@@ -46,8 +51,5 @@ export async function createApp(
   );
   if (settings.CORS_ORIGINS !== undefined) app.enableCors(crossOrigin(settings.CORS_ORIGINS));
   app.use(rejectMalformed);
-  app.use(['/docs', '/openapi.json', '/openapi.yaml'], quietDocument);
-  app.use('/docs', docsSecurityHeaders);
-  serveDocument(app);
   return app;
 }

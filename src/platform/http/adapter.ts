@@ -47,6 +47,8 @@ export interface HttpOptions {
   lifecycle: Lifecycle;
   /** What every request goes through first, one that Node's parser refuses too. */
   first: Middleware[];
+  /** Adds the routes that are looked at last, so that the others need not pass by them. */
+  addLastRoutes: () => void;
 }
 
 /** What Express's router keeps for each path; its types leave these out. */
@@ -71,9 +73,10 @@ const PARSER_ERRORS = new Map<string | undefined, [status: number, detail: strin
 export class HttpAdapter extends ExpressAdapter {
   private readonly lifecycle: Lifecycle;
   private readonly first: Middleware[];
+  private readonly addLastRoutes: () => void;
   private readonly refused = new WeakSet<Socket>();
 
-  constructor({ bodyLimit, trustProxy, lifecycle, first }: HttpOptions) {
+  constructor({ bodyLimit, trustProxy, lifecycle, first, addLastRoutes }: HttpOptions) {
     super(
       express()
         .set('case sensitive routing', true)
@@ -82,6 +85,7 @@ export class HttpAdapter extends ExpressAdapter {
     );
     this.lifecycle = lifecycle;
     this.first = first;
+    this.addLastRoutes = addLastRoutes;
     const app = this.getInstance<Express>();
     const bodyReader = readBody(bodyLimit);
     for (const method of METHODS_WITH_BODY) {
@@ -124,6 +128,7 @@ export class HttpAdapter extends ExpressAdapter {
   }
 
   override setNotFoundHandler(): void {
+    this.addLastRoutes();
     this.use((req: Request, res: Response, next: NextFunction) => {
       next(this.explainNoMatch(req, res));
     });

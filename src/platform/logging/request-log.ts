@@ -14,7 +14,8 @@ const TRACEPARENT =
  */
 export function requestContext(logger: PinoLogger) {
   return (req: IncomingMessage, _res: ServerResponse, next: () => void): void => {
-    const traceId = TRACEPARENT.exec(String(req.headers.traceparent))?.[1];
+    const { traceparent } = req.headers;
+    const traceId = typeof traceparent === 'string' && TRACEPARENT.exec(traceparent)?.[1];
     logger.runInContext(
       () => {
         // The end comes from the connection, outside of the request's context.
