@@ -153,8 +153,10 @@ export class HttpAdapter extends ExpressAdapter {
     const json = JSON.stringify(body);
     if (statusCode !== undefined) response.statusCode = statusCode;
     if (!response.hasHeader('Content-Type')) response.setHeader('Content-Type', 'application/json');
-    response.setHeader('Content-Length', Buffer.byteLength(json));
-    return response.end(json);
+    const length = Buffer.byteLength(json);
+    response.setHeader('Content-Length', length);
+    // What is ASCII is the same in Latin-1, of which Node need not look at each character.
+    return response.end(json, length === json.length ? 'latin1' : 'utf8');
   }
 
   private explainNoMatch({ method, path }: Request, response: Response): HttpException {
