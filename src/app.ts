@@ -12,7 +12,7 @@ import { LifecycleModule } from './platform/lifecycle/lifecycle.module.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
 import { createLogging } from './platform/logging/logging.js';
 import { openLog } from './platform/logging/open-log.js';
-import { logRequest, quietDocument } from './platform/logging/request-log.js';
+import { quietDocument, requestContext } from './platform/logging/request-log.js';
 import { serveDocument } from './platform/openapi.js';
 
 /**
@@ -27,12 +27,12 @@ export async function createApp(
 ): Promise<NestExpressApplication> {
   const logging = createLogging(settings, options.log ?? (await openLog(settings)));
   const lifecycle = new Lifecycle();
-  lifecycle.connections.onEnd(logRequest);
+  lifecycle.connections.onEnd(logging.logRequest);
   const adapter = new HttpAdapter({
     bodyLimit: settings.BODY_LIMIT,
     trustProxy: settings.TRUST_PROXY,
     lifecycle,
-    first: [requestId, logging.requestContext, lifecycle.connections.track, securityHeaders],
+    first: [requestId, requestContext, lifecycle.connections.track, securityHeaders],
     addLastRoutes: () => {
       app.use(['/docs', '/openapi.json', '/openapi.yaml'], quietDocument);
       app.use('/docs', docsSecurityHeaders);

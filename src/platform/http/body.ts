@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { MIMEType } from 'node:util';
 import {
   BadRequestException,
@@ -5,7 +6,7 @@ import {
   UnprocessableEntityException,
   UnsupportedMediaTypeException,
 } from '@nestjs/common';
-import { raw, type RequestHandler } from 'express';
+import { raw, type Request, type RequestHandler } from 'express';
 import { locateJsonError } from './json-error.js';
 
 /** Deeper values are refused, as by FastAPI, where Python's recursion ends at about this depth. */
@@ -40,18 +41,62 @@ export function readBody(limit: string): RequestHandler {
     }
     // The adapter leaves it to the reader to ask for a body that the client holds back.
     if (req.httpVersion === '1.1' && CONTINUE.test(req.headers.expect ?? '')) res.writeContinue();
-    readBytes(req, res, (error?: unknown) => {
+    const goOn = (error?: unknown, body?: Buffer) => {
       try {
         if (error) throw explain(error, limit);
-        const body = req.body as Buffer | undefined;
         req.body = body?.length ? decode(body, req.headers['content-type']) : undefined;
       } catch (reason) {
         next(reason);
         return;
       }
       next();
+    };
+    if (isPlain(req)) collect(req, bytes, limit, goOn);
+    else {
+      readBytes(req, res, (error?: unknown) => {
+        goOn(error, req.body as Buffer | undefined);
+      });
+    }
+  };
+}
+
+/** Whether there is a body that is not compressed. */
+function isPlain({ headers }: Request): boolean {
+  const hasBody = headers['content-length'] ?? headers['transfer-encoding'];
+  const encoding = headers['content-encoding']?.toLowerCase() ?? 'identity';
+  return hasBody !== undefined && encoding === 'identity';
+}
+
+/**
+ * Reads a body that is not compressed: the same as Express's raw(), without its detours, which are a
+ * twentieth of an echo's time.
+ */
+function collect(
+  req: Request,
+  bytes: number,
+  limit: string,
+  done: (error?: Error, body?: Buffer) => void,
+): void {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  req.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length <= bytes) chunks.push(chunk);
+  });
+  // What comes from the connection is outside of the request's context. (bind() keeps the garbage
+  // collector busy: it waits for the end of each resource.)
+  const context = new AsyncResource('readBody', { requireManualDestroy: true });
+  let isDone = false;
+  const settle = () => {
+    if (isDone) return;
+    isDone = true;
+    context.runInAsyncScope(() => {
+      if (length > bytes) done(tooLarge(limit));
+      else if (!req.complete) done(new BadRequestException(UNPARSABLE));
+      else done(undefined, Buffer.concat(chunks));
     });
   };
+  req.on('end', settle).on('close', settle);
 }
 
 function toBytes(size: string): number {
@@ -76,13 +121,16 @@ function explain(error: unknown, limit: string): unknown {
 }
 
 function decode(bytes: Buffer, contentType: string | undefined): unknown {
-  const mime = parseMime(contentType);
-  if (!isJson(mime)) return bytes.toString();
-  const charset = mime.params.get('charset');
-  if (charset !== null && !CHARSETS.has(charset.toLowerCase())) {
-    throw new UnsupportedMediaTypeException(
-      `Unsupported charset ${JSON.stringify(charset)}: send JSON as utf-8`,
-    );
+  // What nearly all send need not be parsed.
+  if (contentType !== 'application/json') {
+    const mime = parseMime(contentType);
+    if (!isJson(mime)) return bytes.toString();
+    const charset = mime.params.get('charset');
+    if (charset !== null && !CHARSETS.has(charset.toLowerCase())) {
+      throw new UnsupportedMediaTypeException(
+        `Unsupported charset ${JSON.stringify(charset)}: send JSON as utf-8`,
+      );
+    }
   }
   let text: string;
   try {

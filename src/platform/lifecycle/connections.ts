@@ -17,8 +17,13 @@ const QUIET_MS = 50;
 /** How long it waits for such a moment, then for other processes, in milliseconds. */
 const DOOR_LIMIT_MS = 1000;
 
-/** The requests of one connection that are not answered yet, oldest first, and when they came. */
-type OpenRequests = Map<ServerResponse, number>;
+/** One connection of a client. */
+interface Connection {
+  /** The responses to its requests that are not answered yet, oldest first, and when they came. */
+  requests: Map<ServerResponse, number>;
+  /** Whether its last request was answered before all of its body was there. */
+  isInBody: boolean;
+}
 
 /**
  * What is open at the moment: the connections of the HTTP server, and their requests from the
@@ -26,10 +31,8 @@ type OpenRequests = Map<ServerResponse, number>;
  * server without losing one.
  */
 export class Connections {
-  private readonly open = new Map<Socket, OpenRequests>();
+  private readonly open = new Map<Socket, Connection>();
   private readonly observers: ((end: RequestEnd) => void)[] = [];
-  /** Those whose last request was answered before all of its body was there. */
-  private readonly inBody = new WeakSet<Socket>();
   /** Resolves when the other processes that take connections on the port take no more either. */
   othersClosed: () => Promise<void> = () => Promise.resolve();
   private server: Server | undefined;
@@ -41,7 +44,7 @@ export class Connections {
 
   /** How many requests are not answered yet. */
   get requests(): number {
-    return [...this.open.values()].reduce((sum, requests) => sum + requests.size, 0);
+    return [...this.open.values()].reduce((sum, { requests }) => sum + requests.size, 0);
   }
 
   /** The response to the last request of a connection that is not answered yet. */
@@ -51,7 +54,7 @@ export class Connections {
 
   /** Whether what comes now on a connection belongs to a request that is answered already. */
   isInBody(socket: Socket): boolean {
-    return this.inBody.has(socket);
+    return this.open.get(socket)?.isInBody ?? false;
   }
 
   /** Watches the connections of a server. */
@@ -59,7 +62,7 @@ export class Connections {
     this.server = server;
     server.on('connection', (socket) => {
       this.movements += 1;
-      this.requestsOf(socket);
+      this.connectionOf(socket);
     });
   }
 
@@ -70,24 +73,25 @@ export class Connections {
 
   /** Middleware: notes a request, until it is answered or its connection is gone. */
   readonly track = (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
-    const open = this.requestsOf(request.socket);
+    const connection = this.connectionOf(request.socket);
+    const { requests } = connection;
     if (this.isLeaving) {
       // An answer that closes the connection must be its last: not the one before this.
-      const previous = newest(open);
+      const previous = newest(connection);
       if (previous?.headersSent === false) previous.setHeader('Connection', 'keep-alive');
       response.setHeader('Connection', 'close');
     }
-    open.set(response, performance.now());
-    this.inBody.delete(request.socket);
+    requests.set(response, performance.now());
+    connection.isInBody = false;
     response.on('close', () => {
-      this.end(open, response);
+      this.end(connection, response);
     });
     this.movements += 1;
     if (this.held)
       this.held.push(
         AsyncResource.bind(() => {
           // Nobody is to be answered who has left meanwhile, or was refused.
-          if (open.has(response) && !response.headersSent) next();
+          if (requests.has(response) && !response.headersSent) next();
         }),
       );
     else next();
@@ -96,8 +100,8 @@ export class Connections {
   /** Lets every connection go with its next answer, which says `Connection: close`. */
   letGo(): void {
     this.isLeaving = true;
-    for (const open of this.open.values()) {
-      const last = newest(open);
+    for (const connection of this.open.values()) {
+      const last = newest(connection);
       if (last?.headersSent === false) last.setHeader('Connection', 'close');
     }
   }
@@ -115,7 +119,7 @@ export class Connections {
     let cut = 0;
     const sweep = setInterval(() => {
       const isOver = performance.now() >= deadline;
-      for (const [socket, requests] of this.open) {
+      for (const [socket, { requests }] of this.open) {
         const isIdle = requests.size === 0 && seen.get(socket) === socket.bytesRead;
         if (isOver) cut += requests.size;
         if (isOver || isIdle) socket.destroy();
@@ -156,31 +160,31 @@ export class Connections {
     await closed;
   }
 
-  private requestsOf(socket: Socket): OpenRequests {
+  private connectionOf(socket: Socket): Connection {
     const known = this.open.get(socket);
     if (known) return known;
-    const open: OpenRequests = new Map();
-    if (socket.closed) return open;
-    this.open.set(socket, open);
+    const connection: Connection = { requests: new Map(), isInBody: false };
+    if (socket.closed) return connection;
+    this.open.set(socket, connection);
     socket.once('close', () => {
       this.open.delete(socket);
       // A response that waits behind others on the connection is never told that it is gone.
-      for (const response of open.keys()) this.end(open, response);
+      for (const response of connection.requests.keys()) this.end(connection, response);
     });
-    return open;
+    return connection;
   }
 
-  private end(open: OpenRequests, response: ServerResponse): void {
-    const startedAt = open.get(response);
+  private end(connection: Connection, response: ServerResponse): void {
+    const startedAt = connection.requests.get(response);
     if (startedAt === undefined) return;
     this.movements += 1;
-    open.delete(response);
-    if (!response.req.complete) this.inBody.add(response.req.socket);
+    connection.requests.delete(response);
+    if (!response.req.complete) connection.isInBody = true;
     const end = endOf(response, performance.now() - startedAt);
     for (const observe of this.observers) observe(end);
   }
 }
 
-function newest(open: OpenRequests | undefined): ServerResponse | undefined {
-  return open && [...open.keys()].at(-1);
+function newest(connection: Connection | undefined): ServerResponse | undefined {
+  return connection && [...connection.requests.keys()].at(-1);
 }

@@ -6,14 +6,14 @@ import type { Settings } from '../config.js';
 import { packageInfo } from '../package-info.js';
 import { LogDestination } from './log-destination.js';
 import { LogProbe } from './log-probe.js';
-import { requestContext } from './request-log.js';
+import { requestFields, requestLog, withoutRequest } from './request-log.js';
 
 /** The log, as the parts of the application want it. */
 export interface Logging {
   /** For Nest itself: its start-up lines, and every `Logger` of a feature. */
   logger: LoggerService;
-  /** For the requests: the context of their records. */
-  requestContext: ReturnType<typeof requestContext>;
+  /** For the requests: writes the record of each. */
+  logRequest: ReturnType<typeof requestLog>;
   /** For injection: `PinoLogger`, {@link LogProbe} and {@link LogDestination}. */
   module: DynamicModule;
 }
@@ -45,20 +45,24 @@ export function createLogging(settings: Settings, destination: LogDestination): 
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },
+      // Not by a child logger for each request: most requests write nothing.
+      mixin: requestFields,
     },
     destination,
   );
   destination.onRecovery = (dropped) => {
-    root
-      .child({ context: LogDestination.name }, { level: 'warn' })
-      .warn({ dropped }, 'Log records were dropped: too much waited for their destination');
+    withoutRequest(() => {
+      root
+        .child({ context: LogDestination.name }, { level: 'warn' })
+        .warn({ dropped }, 'Log records were dropped: too much waited for their destination');
+    });
   };
-  // No routes for the module's own middleware: requestContext is in its place. Nor its serializers.
+  // No routes for the module's own middleware: requestContext() is in its place. Nor its serializers.
   const params: Params = { pinoHttp: { logger: root, wrapSerializers: false }, forRoutes: [] };
   const pinoLogger = new PinoLogger(params);
   return {
     logger: new Logger(pinoLogger, params),
-    requestContext: requestContext(pinoLogger),
+    logRequest: requestLog(root),
     module: {
       module: LoggingModule,
       global: true,

@@ -1,6 +1,7 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request, RequestHandler } from 'express';
-import type { PinoLogger } from 'nestjs-pino';
+import type { Logger } from 'pino';
 import type { RequestEnd } from '../lifecycle/request-end.js';
 import { isQuiet } from './quiet.decorator.js';
 
@@ -8,23 +9,28 @@ import { isQuiet } from './quiet.decorator.js';
 const TRACEPARENT =
   /^(?:00(?=.{53}$)|(?!00|ff)[0-9a-f]{2}(?=.{53}(?:$|-)))-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}/;
 
+/** The request that whatever runs now runs for. */
+const current = new AsyncLocalStorage<IncomingMessage | undefined>();
+
+/** Middleware: what follows runs for this request, and so do the records that it makes. */
+export function requestContext(req: IncomingMessage, _res: ServerResponse, next: () => void): void {
+  current.run(req, next);
+}
+
+/** Runs something for no request. */
+export function withoutRequest(run: () => void): void {
+  current.run(undefined, run);
+}
+
 /**
- * Gives every record that a request makes its `requestId`, and its `traceId` where the caller sent a
- * `traceparent`.
+ * What every record has that a request makes: its `requestId`, and its `traceId` where the caller
+ * sent a `traceparent`.
  */
-export function requestContext(logger: PinoLogger) {
-  return (req: IncomingMessage, _res: ServerResponse, next: () => void): void => {
-    const { traceparent } = req.headers;
-    const traceId = typeof traceparent === 'string' && TRACEPARENT.exec(traceparent)?.[1];
-    logger.runInContext(
-      () => {
-        // The end comes from the connection, outside of the request's context.
-        req.log = logger.logger;
-        next();
-      },
-      { bindings: { requestId: req.id, ...(traceId && { traceId }) } },
-    );
-  };
+export function requestFields(): { requestId?: unknown; traceId?: string } {
+  const request = current.getStore();
+  if (request === undefined) return {};
+  const traceId = TRACEPARENT.exec(String(request.headers.traceparent))?.[1];
+  return { requestId: request.id, ...(traceId && { traceId }) };
 }
 
 /**
@@ -32,20 +38,25 @@ export function requestContext(logger: PinoLogger) {
  * milliseconds; never the path itself, a header or a body. A quiet route's requests are only told
  * of when they failed or were cut off.
  */
-export function logRequest(end: RequestEnd): void {
-  const level = levelOf(end);
-  if (level === undefined) return;
-  const { request, outcome, route, status, durationMs } = end;
-  request.log[level](
-    {
-      context: 'RequestLog',
-      method: request.method,
-      route,
-      status,
-      durationMs: Math.round(durationMs * 1000) / 1000,
-    },
-    MESSAGES[outcome],
-  );
+export function requestLog(logger: Logger) {
+  return (end: RequestEnd): void => {
+    const level = levelOf(end);
+    if (level === undefined) return;
+    const { request, outcome, route, status, durationMs } = end;
+    // The end comes from the connection, outside of the request's context.
+    current.run(request, () => {
+      logger[level](
+        {
+          context: 'RequestLog',
+          method: request.method,
+          route,
+          status,
+          durationMs: Math.round(durationMs * 1000) / 1000,
+        },
+        MESSAGES[outcome],
+      );
+    });
+  };
 }
 
 const MESSAGES = {
