@@ -1,4 +1,4 @@
-import { type IncomingHttpHeaders, request } from 'node:http';
+import { type Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -16,8 +16,8 @@ export function portOf(app: NestExpressApplication): number {
 }
 
 /**
- * Sends a request to the byte as it is given, on a connection of its own: supertest would add a
- * content type, and quote or reject what it does not understand.
+ * Sends a request to the byte as it is given, on a connection of its own unless there is an agent:
+ * supertest would add a content type, and quote or reject what it does not understand.
  */
 export function send(
   app: NestExpressApplication,
@@ -25,6 +25,7 @@ export function send(
   path: string,
   headers: Record<string, string> = {},
   body: Buffer | string = '',
+  agent: Agent | false = false,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     request({
@@ -32,7 +33,7 @@ export function send(
       port: portOf(app),
       method,
       path,
-      agent: false,
+      agent,
       headers: { 'Content-Length': Buffer.byteLength(body), ...headers },
     })
       .on('error', reject)
