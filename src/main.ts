@@ -1,10 +1,8 @@
-// Before the chunks of the bundle, whose classes need it.
-import 'reflect-metadata';
 import cluster from 'node:cluster';
 import { constants } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { ToWorker } from './platform/cluster/primary.js';
+import type { ToPrimary, ToWorker } from './platform/cluster/primary.js';
 import type { Settings } from './platform/config.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
 
@@ -16,6 +14,9 @@ const HURRIED_FLUSH_MS = 100;
 
 /** How long the features may take to release what they hold, in milliseconds. */
 const RELEASE_MS = 5000;
+
+/** How much longer than all of that workers may take, in milliseconds. */
+const WORKERS_MARGIN_MS = 5000;
 
 let log: LogDestination | undefined;
 let stop: ((signal: NodeJS.Signals) => Promise<void>) | undefined;
@@ -92,6 +93,8 @@ function handleSignals(): void {
     process.on('message', (message: ToWorker) => {
       if ('signal' in message) handle(message.signal);
     });
+    const isHearing: ToPrimary = { ears: 'open' };
+    process.send?.(isHearing);
   }
 }
 
@@ -101,13 +104,19 @@ async function runWorkers(settings: Settings, count: number, log: LogDestination
   Logger.overrideLogger(createLogging(settings, log).logger);
   process.on('uncaughtException', endByError);
   const primary = new Primary(count);
+  process.on('exit', () => {
+    primary.kill();
+  });
   if (settings.LOG_FILE !== undefined) {
-    process.on('SIGHUP', (signal) => {
-      primary.pass(signal);
+    process.on('SIGHUP', () => {
+      primary.hangUp();
     });
   }
+  const { SHUTDOWN_DELAY_MS, SHUTDOWN_TIMEOUT_MS } = settings;
+  const limitMs =
+    SHUTDOWN_DELAY_MS + SHUTDOWN_TIMEOUT_MS + RELEASE_MS + LAST_FLUSH_MS + WORKERS_MARGIN_MS;
   stop = async (signal) => {
-    await end((await primary.stop(signal)) ? 0 : 1);
+    await end((await primary.stop(signal, limitMs)) ? 0 : 1);
   };
   if (!(await primary.start())) await end(1);
 }

@@ -1,5 +1,10 @@
 import cluster from 'node:cluster';
-import { Injectable, type OnModuleDestroy, ServiceUnavailableException } from '@nestjs/common';
+import {
+  Injectable,
+  Logger,
+  type OnModuleDestroy,
+  ServiceUnavailableException,
+} from '@nestjs/common';
 import { AggregatorRegistry, Registry } from 'prom-client';
 import type { ToWorker } from './primary.js';
 import { tellPrimary } from './worker.js';
@@ -13,6 +18,7 @@ type Metrics = Parameters<typeof AggregatorRegistry.aggregate>[0];
  */
 @Injectable()
 export class ClusterMetrics implements OnModuleDestroy {
+  private readonly logger = new Logger(ClusterMetrics.name);
   private waiting: ((all: unknown[] | null) => void)[] = [];
 
   constructor(private readonly registry: Registry) {
@@ -41,10 +47,17 @@ export class ClusterMetrics implements OnModuleDestroy {
 
   private readonly onMessage = (message: ToWorker): void => {
     if ('give' in message) void this.give();
-    if ('allMetrics' in message) this.waiting.shift()?.(message.allMetrics);
+    if ('allMetrics' in message) {
+      for (const resolve of this.waiting.splice(0)) resolve(message.allMetrics);
+    }
   };
 
   private async give(): Promise<void> {
-    tellPrimary({ metrics: await this.registry.getMetricsAsJSON() });
+    try {
+      tellPrimary({ metrics: await this.registry.getMetricsAsJSON() });
+    } catch (error) {
+      this.logger.error(error);
+      tellPrimary({ metrics: null });
+    }
   }
 }

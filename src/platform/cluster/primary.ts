@@ -10,8 +10,10 @@ export type ToWorker =
   /** A list for each worker; null when one did not give its own. */
   | { allMetrics: unknown[] | null };
 
-/** What a worker tells the primary. */
-export type ToPrimary = { door: 'closed' } | { want: 'metrics' } | { metrics: unknown };
+/** What a worker tells the primary; null for metrics that cannot be had. */
+export type ToPrimary =
+  /** It hears what it is told: before, Node drops that. */
+  { ears: 'open' } | { door: 'closed' } | { want: 'metrics' } | { metrics: unknown[] | null };
 
 /** A worker that ends sooner than this after its start is replaced after a pause, in milliseconds. */
 const STABLE_MS = 10_000;
@@ -29,8 +31,12 @@ const METRICS_MS = 2000;
  */
 export class Primary {
   private readonly logger = new Logger(Primary.name);
+  private readonly hearing = new Set<Worker>();
   private readonly listening = new Set<Worker>();
   private readonly stopping = new AbortController();
+  private signal: NodeJS.Signals | undefined;
+  private hungUpAt = -Infinity;
+  private allMetrics: Promise<unknown[] | null> | undefined;
 
   /** @param count how many workers there are to be */
   constructor(private readonly count: number) {}
@@ -59,11 +65,14 @@ export class Primary {
   }
 
   /**
-   * Ends the workers in good order, as the signal asks for.
+   * Ends the workers in good order, as the signal asks for, and those by force that are not gone in
+   * time.
    *
+   * @param limitMs how long they may take, in milliseconds
    * @returns whether all of them ended in good order
    */
-  async stop(signal: NodeJS.Signals): Promise<boolean> {
+  async stop(signal: NodeJS.Signals, limitMs: number): Promise<boolean> {
+    this.signal = signal;
     this.stopping.abort();
     const open = new Set(workers());
     const closeDoorOf = (worker: Worker) => {
@@ -80,23 +89,49 @@ export class Primary {
             closeDoorOf(worker);
             resolve(code);
           });
-          tell(worker, { signal });
+          if (this.hearing.has(worker)) tell(worker, { signal });
         }),
     );
-    return (await Promise.all(codes)).every((code) => code === 0);
+    const limit = setTimeout(() => {
+      this.kill();
+    }, limitMs);
+    const isGood = (await Promise.all(codes)).every((code) => code === 0);
+    clearTimeout(limit);
+    return isGood;
   }
 
-  /** Sends a signal to the workers themselves. */
-  pass(signal: NodeJS.Signals): void {
-    for (const worker of workers()) worker.process.kill(signal);
+  /** Ends what is left of the workers by force. */
+  kill(): void {
+    for (const worker of workers()) worker.process.kill('SIGKILL');
+  }
+
+  /** Lets the workers open the log anew. */
+  hangUp(): void {
+    this.hungUpAt = performance.now();
+    for (const worker of this.listening) worker.process.kill('SIGHUP');
   }
 
   private fork(): Worker {
+    const startedAt = performance.now();
     const worker = cluster.fork();
-    worker.once('listening', () => this.listening.add(worker));
-    worker.once('exit', () => this.listening.delete(worker));
+    worker.once('listening', () => {
+      this.listening.add(worker);
+      // It may have opened the log before that was moved.
+      if (this.hungUpAt > startedAt) worker.process.kill('SIGHUP');
+    });
+    worker.once('exit', () => {
+      this.hearing.delete(worker);
+      this.listening.delete(worker);
+    });
+    worker.on('error', (error) => {
+      this.logger.error(error);
+    });
     worker.on('message', (message: ToPrimary) => {
-      if ('want' in message) void this.collectMetricsFor(worker);
+      if ('want' in message) void this.giveMetricsTo(worker);
+      if ('ears' in message) {
+        this.hearing.add(worker);
+        if (this.signal) tell(worker, { signal: this.signal });
+      }
     });
     return worker;
   }
@@ -122,15 +157,25 @@ export class Primary {
     this.replaceWhenGone(this.fork(), deaths);
   }
 
-  private async collectMetricsFor(asker: Worker): Promise<void> {
+  private async giveMetricsTo(asker: Worker): Promise<void> {
+    // However many ask at the same time, the workers are asked once.
+    this.allMetrics ??= this.collectMetrics().finally(() => {
+      this.allMetrics = undefined;
+    });
+    tell(asker, { allMetrics: await this.allMetrics });
+  }
+
+  private async collectMetrics(): Promise<unknown[] | null> {
     // One that starts has none yet.
     const metrics = await Promise.all([...this.listening].map(metricsOf));
-    tell(asker, { allMetrics: metrics.includes(undefined) ? null : metrics });
+    return metrics.includes(null) ? null : metrics;
   }
 }
 
 function workers(): Worker[] {
-  return Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+  return Object.values(cluster.workers ?? {}).filter(
+    (worker) => worker !== undefined && !worker.isDead(),
+  ) as Worker[];
 }
 
 function tell(worker: Worker, message: ToWorker): void {
@@ -138,18 +183,22 @@ function tell(worker: Worker, message: ToWorker): void {
   if (worker.isConnected()) worker.send(message, () => undefined);
 }
 
-function metricsOf(worker: Worker): Promise<unknown> {
+/** The metrics of a worker; none when it ends meanwhile, null when it does not give them in time. */
+function metricsOf(worker: Worker): Promise<unknown[] | null> {
   return new Promise((resolve) => {
-    const settle = (metrics?: unknown) => {
+    const settle = (metrics: unknown[] | null) => {
       clearTimeout(timer);
-      worker.off('message', onMessage);
+      worker.off('message', onMessage).off('exit', onExit);
       resolve(metrics);
     };
     const onMessage = (message: ToPrimary) => {
       if ('metrics' in message) settle(message.metrics);
     };
-    const timer = setTimeout(settle, METRICS_MS);
-    worker.on('message', onMessage);
+    const onExit = () => {
+      settle([]);
+    };
+    const timer = setTimeout(settle, METRICS_MS, null);
+    worker.on('message', onMessage).once('exit', onExit);
     tell(worker, { give: 'metrics' });
   });
 }

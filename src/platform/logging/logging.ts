@@ -14,7 +14,10 @@ export interface Logging {
   logger: LoggerService;
   /** For the requests: writes the record of each. */
   logRequest: ReturnType<typeof requestLog>;
-  /** For injection: `PinoLogger`, {@link LogProbe} and {@link LogDestination}. */
+  /**
+   * For injection: `PinoLogger`, {@link LogProbe} and {@link LogDestination}. A request's fields come
+   * from {@link requestFields}, so `PinoLogger.assign` is not to be had.
+   */
   module: DynamicModule;
 }
 

@@ -1,4 +1,3 @@
-import cluster from 'node:cluster';
 import { close, constants, fstatSync, openSync, statSync, write } from 'node:fs';
 import type { Settings } from '../config.js';
 import { LogDestination, type LogTarget } from './log-destination.js';
@@ -12,7 +11,7 @@ const PIPE_BUF = 4096;
  *
  * @throws Error that names the setting, when the file cannot be opened
  */
-export async function openLog({ LOG_FILE }: Settings): Promise<LogDestination> {
+export async function openLog({ LOG_FILE, WEB_CONCURRENCY }: Settings): Promise<LogDestination> {
   if (LOG_FILE !== undefined) return new LogDestination(new LogFile(LOG_FILE));
   // Node makes a pipe non-blocking the first time that process.stdout is touched. On a blocking one,
   // a reader that has stopped would hold a write, and with it the end of the process, forever. What
@@ -27,8 +26,8 @@ export async function openLog({ LOG_FILE }: Settings): Promise<LogDestination> {
       throw new Error('Standard output cannot be opened anew');
     },
   };
-  // Workers share it, and no record of one is to stand in the middle of another's.
-  const writeLimit = cluster.isWorker ? PIPE_BUF : undefined;
+  // Processes share it, and no record of one is to stand in the middle of another's.
+  const writeLimit = WEB_CONCURRENCY === undefined ? undefined : PIPE_BUF;
   return new LogDestination(output, isTTY ? await forPeople() : undefined, writeLimit);
 }
 
