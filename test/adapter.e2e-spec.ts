@@ -12,11 +12,12 @@ import {
   Redirect,
   Req,
   Res,
+  ServiceUnavailableException,
   StreamableFile,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { NextFunction, Request, Response } from 'express';
+import express, { type NextFunction, type Request, type Response } from 'express';
 import { HttpAdapter } from '../src/platform/http/adapter.js';
 import { HttpModule } from '../src/platform/http/http.module.js';
 import { Lifecycle } from '../src/platform/lifecycle/lifecycle.js';
@@ -65,6 +66,17 @@ class Handlers {
   @HttpCode(204)
   gone() {
     return { not: 'sent' };
+  }
+
+  @Get('broken')
+  @Header('Content-Type', 'text/csv')
+  broken() {
+    throw new ServiceUnavailableException('No rows');
+  }
+
+  @Post('raw')
+  raw(@Req() { body }: { body: Buffer }) {
+    return { read: body.toString() };
   }
 
   @Get('typed')
@@ -144,6 +156,7 @@ beforeAll(async () => {
     { bodyParser: false, logger: false },
   );
   app.use(middleware('third'), middleware('fourth'));
+  app.use('/raw', express.raw({ type: () => true }));
   app.use('/object', (req: Request, _res: Response, next: NextFunction) => {
     seen.push(`mounted at ${req.baseUrl}, sees ${req.url}`);
     next();
@@ -177,6 +190,7 @@ describe('the HTTP adapter', () => {
     ['nothing', 'GET', '/empty', [200, undefined, '0', '']],
     ["Nest's status of a POST", 'POST', '/created', [201, JSON_TYPE, '16', '{"created":true}']],
     ['no body with a 204', 'GET', '/gone', [204, undefined, undefined, '']],
+    ['an error as JSON', 'GET', '/broken', [503, JSON_TYPE, '20', '{"detail":"No rows"}']],
     ['a content type', 'GET', '/typed', [200, 'application/problem+json', '7', '{"a":1}']],
     ['a stream of Nest', 'GET', '/file', [200, 'text/csv', undefined, 'one two']],
     ['a stream of Node', 'GET', '/stream', [200, undefined, undefined, 'one two']],
@@ -185,6 +199,11 @@ describe('the HTTP adapter', () => {
     ['no route', 'GET', '/nope', [404, JSON_TYPE, '22', '{"detail":"Not Found"}']],
   ])('answers %s', async (_, method, path, expected) => {
     expect(essence(await send(app, method, path))).toEqual(expected);
+  });
+
+  it('leaves a body alone that a middleware has read', async () => {
+    const answer = await send(app, 'POST', '/raw', { 'Content-Type': 'text/csv' }, 'a,b');
+    expect([answer.status, answer.text]).toEqual([201, '{"read":"a,b"}']);
   });
 
   it("leaves Express's methods of the response to the handler", async () => {

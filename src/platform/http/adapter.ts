@@ -35,6 +35,13 @@ const SILENCE_LIMIT_MS = 120_000;
 
 const METHODS_WITH_BODY = ['post', 'put', 'patch', 'delete', 'all'] as const;
 
+/** Statuses whose answers have no body, which Express takes away. */
+const BODILESS = new Set<number>([
+  HttpStatus.NO_CONTENT,
+  HttpStatus.RESET_CONTENT,
+  HttpStatus.NOT_MODIFIED,
+]);
+
 /** Middleware that needs nothing of Express. */
 type Middleware = (req: IncomingMessage, res: ServerResponse, next: () => void) => void;
 
@@ -152,7 +159,7 @@ export class HttpAdapter extends ExpressAdapter {
       body === null ||
       body instanceof StreamableFile ||
       body instanceof Error ||
-      (statusCode ?? response.statusCode) === HttpStatus.NO_CONTENT
+      BODILESS.has(statusCode ?? response.statusCode)
     ) {
       return super.reply(response, body, statusCode);
     }

@@ -35,6 +35,11 @@ export function readBody(limit: string): RequestHandler {
   const bytes = toBytes(limit);
   const readBytes = raw({ type: () => true, limit: bytes });
   return (req, res, next) => {
+    if (req.readableEnded) {
+      // A middleware of a feature, or another route, has read it.
+      next();
+      return;
+    }
     if (Number(req.headers['content-length']) > bytes) {
       next(tooLarge(limit));
       return;

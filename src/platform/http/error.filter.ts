@@ -38,6 +38,8 @@ export class ErrorFilter implements ExceptionFilter {
       }
       return;
     }
+    // The handler may have meant another for its own answer.
+    response.setHeader('Content-Type', 'application/json');
     response.setHeader('Cache-Control', 'no-store');
     this.adapterHost.httpAdapter.reply(response, bodyOf(error, status), status);
   }
