@@ -29,6 +29,9 @@ const PLATFORM: Record<'routes' | 'schemas', Claim[]> = {
   ].map((dto) => [dto.name, dto]),
 };
 
+/** Patterns that take the paths of the documents, which are looked at last and would be hidden. */
+const HIDING = /^(?:GET|HEAD|ALL) \/(?::…$|docs\/|[^/]*[*{])/;
+
 /** A name that must stand for one thing in the whole application, and the thing. */
 type Claim = [name: string, thing: unknown];
 
@@ -40,13 +43,21 @@ interface Typed {
 /**
  * Refuses what would make one feature hide another: two handlers of one route, of which Express
  * would only ever call the first, and two DTO classes of one name, of which the OpenAPI document
- * would only show the last.
+ * would only show the last. Refuses a pattern that would hide the documents, too.
  *
  * @throws Error with a sentence that names the thing and the files of both features
  */
 export function rejectClashes(features: Feature[]): void {
   rejectSharedClaims('route', PLATFORM.routes, features, routesOf);
   rejectSharedClaims('DTO name', PLATFORM.schemas, features, schemasOf);
+  for (const { module, file } of features) {
+    const controllers = [...controllersOf(module)];
+    const routes = controllers.flatMap((one) => routesOf(one, handlersOf(one)));
+    const hiding = routes.find(([name]) => HIDING.test(name));
+    if (hiding) {
+      throw new Error(`${file}: expected routes that leave /docs alone, found ${hiding[0]}`);
+    }
+  }
 }
 
 function rejectSharedClaims(

@@ -10,7 +10,7 @@ function feature(
   { route = name.toLowerCase(), dto = `${name}Dto`, handler = `@Get(['', 'all'])` } = {},
 ): string {
   return `
-    import { Body, Controller, Get, Module, Post } from '@nestjs/common';
+    import { All, Body, Controller, Get, Module, Post } from '@nestjs/common';
     import { ApiOkResponse, ApiProperty } from '@nestjs/swagger';
     class ${dto} {
       @ApiProperty() x: string;
@@ -148,6 +148,17 @@ describe('discoverFeatures', () => {
       export class CatsModule {}`;
     expect(await refusalOf({ 'cats/inner.module.ts': inner, 'cats/cats.module.ts': outer })).toBe(
       'cats/cats.module.ts: expected the route GET /docs to be claimed once, found it in the platform too',
+    );
+  });
+
+  it.each([
+    ['', "@Get(':slug')", 'GET /:…'],
+    ['', "@All('*path')", 'ALL /*path'],
+    ['', "@Get('{*path}')", 'GET /{*path}'],
+    ['docs', "@Get('own')", 'GET /docs/own'],
+  ])('refuses a route that would hide the documents (%j, %s)', async (route, handler, found) => {
+    expect(await refusalOf({ 'cats/cats.module.ts': feature('Cats', { route, handler }) })).toBe(
+      `cats/cats.module.ts: expected routes that leave /docs alone, found ${found}`,
     );
   });
 
