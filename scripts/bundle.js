@@ -29,6 +29,8 @@ await build({
     entryFileNames: '[name].js',
     // Nest, the log and the OpenAPI document name things by their classes.
     keepNames: true,
+    // Else chunks import one another for their side effects, and what main.ts catches is thrown early.
+    strictExecutionOrder: true,
     sourcemap: true,
   },
 });

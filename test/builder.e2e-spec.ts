@@ -66,7 +66,10 @@ beforeAll(async () => {
   const entries = (await readdir('.')).filter(
     (name) => !/^(\.git|node_modules|build|dist|coverage)$/.test(name),
   );
-  for (const name of entries) await cp(name, join(project, name), { recursive: true });
+  const isOwn = (path: string) => !/\/(node_modules|\.venv|dist)$/.test(path);
+  for (const name of entries) {
+    await cp(name, join(project, name), { recursive: true, filter: isOwn });
+  }
   await symlink(resolve('node_modules'), join(project, 'node_modules'));
   pristine = await tree();
 });
