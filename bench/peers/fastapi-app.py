@@ -1,0 +1,54 @@
+"""The two routes on FastAPI, as its documentation writes them. (Named so as not to hide `fastapi`.)"""
+
+import os
+from datetime import UTC, datetime
+from typing import Literal
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+
+class Health(BaseModel):
+    status: Literal["ok"] = "ok"
+    message: str
+
+
+class Ping(BaseModel):
+    ping: str
+
+
+class Pong(BaseModel):
+    status: Literal["ok"] = "ok"
+    message: str
+    pong: str
+    timestamp: str
+
+
+app = FastAPI()
+
+
+@app.get("/system/healthz")
+async def healthz() -> Health:
+    return Health(message="PetSage API is alive and running!")
+
+
+@app.post("/api/v1/system/smoke-test")
+async def smoke_test(body: Ping) -> Pong:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return Pong(
+        message="PetSage system is operational.",
+        pong=body.ping,
+        timestamp=now.replace("+00:00", "Z"),
+    )
+
+
+if __name__ == "__main__":
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=int(os.environ["PORT"]),
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+    )

@@ -1,0 +1,44 @@
+// The two routes on Fastify, with its schemas for requests and responses.
+import Fastify from 'fastify';
+
+const text = { type: 'string' };
+const okBody = (properties) => ({
+  200: { type: 'object', properties, required: Object.keys(properties) },
+});
+
+// By default a number would be made a string, which the contract does not allow.
+const app = Fastify({ ajv: { customOptions: { coerceTypes: false } } });
+
+app.setErrorHandler((error, request, reply) => {
+  const [failure] = error.validation ?? [];
+  if (!failure) return reply.status(error.statusCode ?? 500).send({ detail: error.message });
+  const [type, msg, input] =
+    failure.keyword === 'required'
+      ? ['missing', 'Field required', request.body]
+      : ['string_type', 'Input should be a valid string', request.body.ping];
+  return reply.status(422).send({ detail: [{ type, loc: ['body', 'ping'], msg, input }] });
+});
+
+app.get(
+  '/system/healthz',
+  { schema: { response: okBody({ status: text, message: text }) } },
+  async () => ({ status: 'ok', message: 'PetSage API is alive and running!' }),
+);
+
+app.post(
+  '/api/v1/system/smoke-test',
+  {
+    schema: {
+      body: { type: 'object', required: ['ping'], properties: { ping: text } },
+      response: okBody({ status: text, message: text, pong: text, timestamp: text }),
+    },
+  },
+  async (request) => ({
+    status: 'ok',
+    message: 'PetSage system is operational.',
+    pong: request.body.ping,
+    timestamp: new Date().toISOString(),
+  }),
+);
+
+await app.listen({ port: Number(process.env.PORT), host: '127.0.0.1' });

@@ -1,0 +1,72 @@
+// The application of the Nest peers: what `nest new` makes, with terminus and a ValidationPipe. The
+// mains beside this file put it on Express and on Fastify.
+import {
+  Body,
+  Controller,
+  Get,
+  HttpCode,
+  type INestApplication,
+  Module,
+  Post,
+  UnprocessableEntityException,
+  type ValidationError,
+  ValidationPipe,
+} from '@nestjs/common';
+import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
+import { IsString } from 'class-validator';
+
+class PingDto {
+  @IsString()
+  ping!: string;
+}
+
+@Controller()
+class SmokeTestController {
+  @Get('system/healthz')
+  healthz() {
+    return { status: 'ok', message: 'PetSage API is alive and running!' };
+  }
+
+  @Post('api/v1/system/smoke-test')
+  @HttpCode(200)
+  smokeTest(@Body() { ping }: PingDto) {
+    return {
+      status: 'ok',
+      message: 'PetSage system is operational.',
+      pong: ping,
+      timestamp: new Date().toISOString(),
+    };
+  }
+}
+
+/** Terminus is there for readiness. Liveness checks nothing, so it pays nothing for terminus. */
+@Controller('system/readyz')
+class ReadinessController {
+  constructor(private readonly health: HealthCheckService) {}
+
+  @Get()
+  @HealthCheck()
+  check() {
+    return this.health.check([]);
+  }
+}
+
+@Module({ imports: [TerminusModule], controllers: [SmokeTestController, ReadinessController] })
+export class AppModule {}
+
+/** Validates bodies and listens. */
+export async function serve(app: INestApplication): Promise<void> {
+  app.useGlobalPipes(new ValidationPipe({ exceptionFactory, validationError: { target: true } }));
+  await app.listen(Number(process.env.PORT), '127.0.0.1');
+}
+
+function exceptionFactory(errors: ValidationError[]) {
+  const detail = errors.map(({ property, value, target }) => {
+    const [type, msg, input] =
+      value === undefined
+        ? ['missing', 'Field required', target]
+        : ['string_type', 'Input should be a valid string', value];
+    return { type, loc: ['body', property], msg, input };
+  });
+  return new UnprocessableEntityException({ detail });
+}

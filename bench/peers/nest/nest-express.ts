@@ -1,0 +1,5 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { AppModule, serve } from './app.js';
+
+await serve(await NestFactory.create(AppModule));
