@@ -18,6 +18,9 @@ const RELEASE_MS = 5000;
 /** How much longer than all of that workers may take, in milliseconds. */
 const WORKERS_MARGIN_MS = 5000;
 
+// Node warns of what a program calls, not its packages; in the bundle it cannot tell them apart.
+process.noDeprecation = true;
+
 let log: LogDestination | undefined;
 let stop: ((signal: NodeJS.Signals) => Promise<void>) | undefined;
 handleSignals();

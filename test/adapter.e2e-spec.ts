@@ -21,6 +21,7 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import { HttpAdapter } from '../src/platform/http/adapter.js';
 import { HttpModule } from '../src/platform/http/http.module.js';
 import { Lifecycle } from '../src/platform/lifecycle/lifecycle.js';
+import { requestContext } from '../src/platform/logging/request-log.js';
 import { type Answer, send, sendRaw } from './http.js';
 import { until } from './until.js';
 
@@ -144,7 +145,7 @@ beforeAll(async () => {
     bodyLimit: '1kb',
     trustProxy: false,
     lifecycle,
-    first: [middleware('first'), middleware('second'), lifecycle.connections.track],
+    first: [middleware('first'), middleware('second'), requestContext, lifecycle.connections.track],
     addLastRoutes: () => {
       app.use('/object', middleware('never: the route has answered'));
       app.use('/last', (_req: Request, res: Response) => res.json({ last: true }));
@@ -283,21 +284,24 @@ describe('the HTTP adapter', () => {
     expect(changed).toEqual([]);
   });
 
-  it('keeps nothing of a request that is over, though its connection goes on', async () => {
-    setFlagsFromString('--expose-gc');
-    const collectGarbage = runInNewContext('gc') as () => void;
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    for (const path of ['/object', '/file', '/late', '/nope']) {
-      await send(app, 'GET', path, {}, '', agent).catch(() => undefined);
-    }
-    expect(requests.length).toBeGreaterThanOrEqual(16);
-    // Node itself keeps the last request of a connection that is open.
-    await send(app, 'GET', '/text', {}, '', agent);
-    const before = requests.slice(0, 16);
-    await until(() => {
-      collectGarbage();
-      return before.every((request) => request.deref() === undefined);
-    });
-    agent.destroy();
-  });
+  it.each(['goes on', 'is closed'])(
+    'keeps nothing of a request when its connection %s',
+    async (connection) => {
+      setFlagsFromString('--expose-gc');
+      const collectGarbage = runInNewContext('gc') as () => void;
+      const agent = new Agent({ keepAlive: connection === 'goes on', maxSockets: 1 });
+      for (const path of ['/object', '/file', '/late', '/nope']) {
+        await send(app, 'GET', path, {}, '', agent).catch(() => undefined);
+      }
+      expect(requests.length).toBeGreaterThanOrEqual(16);
+      // Node itself keeps the last request of a connection that is open.
+      await send(app, 'GET', '/text', {}, '', agent);
+      const before = requests.slice(0, 16);
+      await until(() => {
+        collectGarbage();
+        return before.every((request) => request.deref() === undefined);
+      });
+      agent.destroy();
+    },
+  );
 });

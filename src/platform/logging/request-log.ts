@@ -9,12 +9,25 @@ import { isQuiet } from './quiet.decorator.js';
 const TRACEPARENT =
   /^(?:00(?=.{53}$)|(?!00|ff)[0-9a-f]{2}(?=.{53}(?:$|-)))-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}/;
 
-/** The request that whatever runs now runs for. */
-const current = new AsyncLocalStorage<IncomingMessage | undefined>();
+/** What the records of a request say of it, as it came. */
+interface Context {
+  id: IncomingMessage['id'];
+  traceparent: unknown;
+}
+
+/**
+ * The context of whatever runs now. Not the request itself: what Node keeps for later, such as the
+ * parsers of connections that are closed, keeps this as well, and with it a body.
+ */
+const current = new AsyncLocalStorage<Context | undefined>();
 
 /** Middleware: what follows runs for this request, and so do the records that it makes. */
 export function requestContext(req: IncomingMessage, _res: ServerResponse, next: () => void): void {
-  current.run(req, next);
+  current.run(contextOf(req), next);
+}
+
+function contextOf({ id, headers }: IncomingMessage): Context {
+  return { id, traceparent: headers.traceparent };
 }
 
 /** Runs something for no request. */
@@ -27,10 +40,10 @@ export function withoutRequest(run: () => void): void {
  * sent a `traceparent`.
  */
 export function requestFields(): { requestId?: unknown; traceId?: string } {
-  const request = current.getStore();
-  if (request === undefined) return {};
-  const traceId = TRACEPARENT.exec(String(request.headers.traceparent))?.[1];
-  return { requestId: request.id, ...(traceId && { traceId }) };
+  const context = current.getStore();
+  if (context === undefined) return {};
+  const traceId = TRACEPARENT.exec(String(context.traceparent))?.[1];
+  return { requestId: context.id, ...(traceId && { traceId }) };
 }
 
 /**
@@ -44,7 +57,7 @@ export function requestLog(logger: Logger) {
     if (level === undefined) return;
     const { request, outcome, route, status, durationMs } = end;
     // The end comes from the connection, outside of the request's context.
-    current.run(request, () => {
+    current.run(contextOf(request), () => {
       logger[level](
         {
           context: 'RequestLog',
