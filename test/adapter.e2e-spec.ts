@@ -152,7 +152,7 @@ beforeAll(async () => {
     },
   });
   app = await NestFactory.create<NestExpressApplication>(
-    { module: HttpModule, imports: [], controllers: [Handlers] },
+    { module: HttpModule, controllers: [Handlers] },
     adapter,
     { bodyParser: false, logger: false },
   );

@@ -234,12 +234,17 @@ describe(`${COUNT} requests that no client would make (seed ${SEED})`, () => {
       const service = await startService({
         env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(collect)}` },
       });
+      const metric = async (pattern: RegExp) => {
+        const metrics = await (await fetch(`${service.url}/metrics`)).text();
+        return Number(pattern.exec(metrics)?.[1] ?? 0);
+      };
+      const collections = () => metric(/^nodejs_gc_duration_seconds_count\{kind="major"\} (\d+)$/m);
       /** What the heap holds without its garbage, in MB. */
       const heap = async () => {
+        const before = await collections();
         service.process.kill('SIGUSR2');
-        await fetch(`${service.url}/system/healthz`);
-        const metrics = await (await fetch(`${service.url}/metrics`)).text();
-        return Number(/^nodejs_heap_size_used_bytes (\d+)$/m.exec(metrics)?.[1]) / 1024 ** 2;
+        await until(async () => (await collections()) > before);
+        return (await metric(/^nodejs_heap_size_used_bytes (\d+)$/m)) / 1024 ** 2;
       };
 
       const statuses: Record<string, number> = {};

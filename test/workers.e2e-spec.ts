@@ -37,6 +37,16 @@ async function pidsOfWorkers({ process: { pid } }: Service): Promise<number[]> {
   return children.trim().split(' ').map(Number);
 }
 
+/** A service of two workers that have a minute to drain. */
+async function startDraining(): Promise<{ service: Service; workers: number[] }> {
+  const service = await startService({ env: { ...TWO, SHUTDOWN_DELAY_MS: '60000' } });
+  await isWorking(service, 2);
+  const workers = await pidsOfWorkers(service);
+  service.process.kill('SIGTERM');
+  await until(async () => (await ask(service, '/system/readyz')).status === 503);
+  return { service, workers };
+}
+
 describe('WEB_CONCURRENCY', () => {
   it('runs that many workers, whose metrics are those of the whole', async () => {
     const service = await startService({ env: TWO });
@@ -136,11 +146,7 @@ describe('WEB_CONCURRENCY', () => {
   });
 
   it('ends all at once at a second signal', async () => {
-    const service = await startService({ env: { ...TWO, SHUTDOWN_DELAY_MS: '60000' } });
-    await isWorking(service, 2);
-    const workers = await pidsOfWorkers(service);
-    service.process.kill('SIGTERM');
-    await until(async () => (await ask(service, '/system/readyz')).status === 503);
+    const { service, workers } = await startDraining();
     // One that can do nothing any more as well.
     process.kill(Number(workers[1]), 'SIGSTOP');
     expect((await stopService(service)).code).toBe(143);
@@ -148,11 +154,7 @@ describe('WEB_CONCURRENCY', () => {
   });
 
   it('ends with code 1 when a worker did not end in good order', async () => {
-    const service = await startService({ env: { ...TWO, SHUTDOWN_DELAY_MS: '60000' } });
-    await isWorking(service, 2);
-    const workers = await pidsOfWorkers(service);
-    service.process.kill('SIGTERM');
-    await until(async () => (await ask(service, '/system/readyz')).status === 503);
+    const { service, workers } = await startDraining();
     for (const pid of workers) process.kill(pid, 'SIGKILL');
     expect((await once(service.process, 'exit'))[0]).toBe(1);
   });

@@ -16,8 +16,8 @@ interface Context {
 }
 
 /**
- * The context of whatever runs now. Not the request itself: what Node keeps for later, such as the
- * parsers of connections that are closed, keeps this as well, and with it a body.
+ * The context of whatever runs now. Not the request itself: what is begun for a request and outlives
+ * it, such as a timer, keeps its context, and would keep a body with it.
  */
 const current = new AsyncLocalStorage<Context | undefined>();
 
