@@ -4,7 +4,6 @@ import { AppModule } from './app.module.js';
 import { settings } from './platform/config.js';
 import { HttpAdapter } from './platform/http/adapter.js';
 import { crossOrigin } from './platform/http/cors.js';
-import { rejectMalformed } from './platform/http/malformed.js';
 import { requestId } from './platform/http/request-id.js';
 import { docsSecurityHeaders, securityHeaders } from './platform/http/security.js';
 import { Lifecycle } from './platform/lifecycle/lifecycle.js';
@@ -32,7 +31,8 @@ export async function createApp(
     bodyLimit: settings.BODY_LIMIT,
     trustProxy: settings.TRUST_PROXY,
     lifecycle,
-    first: [requestId, requestContext, lifecycle.connections.track, securityHeaders],
+    first: [requestId, requestContext, lifecycle.connections.track],
+    headers: securityHeaders,
     addLastRoutes: () => {
       app.use(['/docs', '/openapi.json', '/openapi.yaml'], quietDocument);
       app.use('/docs', docsSecurityHeaders);
@@ -50,6 +50,5 @@ export async function createApp(
     },
   );
   if (settings.CORS_ORIGINS !== undefined) app.enableCors(crossOrigin(settings.CORS_ORIGINS));
-  app.use(rejectMalformed);
   return app;
 }

@@ -146,6 +146,7 @@ beforeAll(async () => {
     trustProxy: false,
     lifecycle,
     first: [middleware('first'), middleware('second'), requestContext, lifecycle.connections.track],
+    headers: [],
     addLastRoutes: () => {
       app.use('/object', middleware('never: the route has answered'));
       app.use('/last', (_req: Request, res: Response) => res.json({ last: true }));

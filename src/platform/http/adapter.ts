@@ -1,4 +1,4 @@
-import { createServer, IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import {
   type HttpException,
@@ -17,6 +17,8 @@ import express, {
 } from 'express';
 import type { Lifecycle } from '../lifecycle/lifecycle.js';
 import { readBody } from './body.js';
+import { faultOf } from './malformed.js';
+import { type HeaderField, messageClasses } from './messages.js';
 
 /** How long clients may take, in milliseconds. */
 const TIME_OUTS = {
@@ -54,6 +56,8 @@ export interface HttpOptions {
   lifecycle: Lifecycle;
   /** What every request goes through first, one that Node's parser refuses too. */
   first: Middleware[];
+  /** The headers that every response has. */
+  headers: HeaderField[];
   /** Adds the routes that are looked at last, so that the others need not pass by them. */
   addLastRoutes: () => void;
 }
@@ -85,9 +89,10 @@ export class HttpAdapter extends ExpressAdapter {
   private readonly lifecycle: Lifecycle;
   private readonly first: Middleware[];
   private readonly addLastRoutes: () => void;
+  private readonly classes: ReturnType<typeof messageClasses>;
   private readonly refused = new WeakSet<Socket>();
 
-  constructor({ bodyLimit, trustProxy, lifecycle, first, addLastRoutes }: HttpOptions) {
+  constructor({ bodyLimit, trustProxy, lifecycle, first, headers, addLastRoutes }: HttpOptions) {
     super(
       express()
         .set('case sensitive routing', true)
@@ -98,6 +103,7 @@ export class HttpAdapter extends ExpressAdapter {
     this.first = first;
     this.addLastRoutes = addLastRoutes;
     const app = this.getInstance<Express>();
+    this.classes = messageClasses(app, headers);
     const bodyReader = readBody(bodyLimit);
     for (const method of METHODS_WITH_BODY) {
       this[method] = (path: unknown, handler?: RequestHandler) =>
@@ -109,13 +115,14 @@ export class HttpAdapter extends ExpressAdapter {
     const app = this.getInstance<Express>();
     const handle = (req: IncomingMessage, res: ServerResponse) => {
       this.begin(req, res, () => {
-        if (toOriginForm(req)) app(req, res);
-        else answer(res, 400, 'The request target is malformed');
+        const fault = faultOf(req);
+        if (fault === undefined) app(req, res);
+        else answer(res, 400, fault);
       });
     };
-    // rejectMalformed() answers in Node's place, with a body.
+    // faultOf() looks for the host in Node's place, so that the answer has a body.
     this.httpServer = createServer(
-      { requireHostHeader: false, ...TIME_OUTS, ...messageClasses(app) },
+      { requireHostHeader: false, ...TIME_OUTS, ...this.classes },
       handle,
     )
       // readBody() asks for the body, once it is known to be wanted.
@@ -205,7 +212,6 @@ export class HttpAdapter extends ExpressAdapter {
       return;
     }
     if (pending?.req.complete) {
-      if (!pending.headersSent) pending.setHeader('Connection', 'close');
       hangUpAfter(pending, socket);
       return;
     }
@@ -220,7 +226,7 @@ export class HttpAdapter extends ExpressAdapter {
 
   /** Answers on a connection for which Node has no response. */
   private answerOn(socket: Socket, request: IncomingMessage, status: number, detail: string): void {
-    const response = new ServerResponse(request);
+    const response = new this.classes.ServerResponse(request);
     response.assignSocket(socket);
     hangUpAfter(response, socket);
     this.begin(request, response, () => {
@@ -240,22 +246,9 @@ export class HttpAdapter extends ExpressAdapter {
   }
 }
 
-/**
- * Classes for Node's server whose prototypes *are* those that Express gives each request and
- * response. Without them it changes the prototypes of both each time, and V8 leaves its fast path for
- * objects of which it no longer knows the shape.
- *
- * Without this, of the requests/s: a third on Node 20, 0.8 on Node 24.
- */
-function messageClasses(app: Express) {
-  class ExpressRequest extends IncomingMessage {}
-  class ExpressResponse extends ServerResponse {}
-  app.request = Object.setPrototypeOf(ExpressRequest.prototype, app.request) as Request;
-  app.response = Object.setPrototypeOf(ExpressResponse.prototype, app.response) as Response;
-  return { IncomingMessage: ExpressRequest, ServerResponse: ExpressResponse };
-}
-
+/** Makes an answer the last on its connection. */
 function hangUpAfter(response: ServerResponse, socket: Socket): void {
+  if (!response.headersSent) response.setHeader('Connection', 'close');
   // Node may have let go of the connection, and not listen. That the client is gone is no error.
   socket.on('error', () => undefined);
   response.once('finish', () => {
@@ -269,22 +262,6 @@ function answer(response: ServerResponse, status: number, detail: string): void 
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(json),
     'Cache-Control': 'no-store',
-    Connection: 'close',
   });
   response.end(json);
-}
-
-/**
- * Cuts a target such as `http://host/path`, as a proxy is asked, down to `/path`: Express answers
- * those that it cannot read in HTML, before any middleware.
- *
- * @returns whether the target can be read
- */
-function toOriginForm(request: IncomingMessage): boolean {
-  const target = request.url ?? '';
-  if (target.startsWith('/') || target === '*') return true;
-  if (!URL.canParse(target)) return false;
-  const { pathname, search } = new URL(target);
-  request.url = pathname + search;
-  return pathname.startsWith('/');
 }

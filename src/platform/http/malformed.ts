@@ -1,26 +1,24 @@
-import { BadRequestException } from '@nestjs/common';
-import type { NextFunction, Request, Response } from 'express';
+import type { IncomingMessage } from 'node:http';
 
 /** What a host and port are made of, by RFC 3986; that it may be empty is RFC 9112's. */
 const HOST = /^[\w.~!$&'()*+,;=:%[\]-]*$/;
 
 /**
- * Answers 400 to an HTTP/1.1 request without a host, to one with two, of which a proxy in front may
- * have taken the other, to a host that is none, and to a path that cannot be decoded.
+ * What is wrong with a request's head, if anything is, for a 400: an HTTP/1.1 request without a host,
+ * two hosts, of which a proxy in front may have taken the other, a host that is none, and a target
+ * that cannot be read or decoded. A target such as `http://host/path`, as a proxy is asked, is cut
+ * down to `/path`: Express would answer some of them in HTML.
  */
-export function rejectMalformed(req: Request, _res: Response, next: NextFunction): void {
-  const fault = faultOf(req);
-  next(fault === undefined ? undefined : new BadRequestException(fault));
-}
-
-function faultOf({ headers, rawHeaders, httpVersion, url, path }: Request): string | undefined {
+export function faultOf(request: IncomingMessage): string | undefined {
+  const { headers, rawHeaders, httpVersion } = request;
   if (headers.host === undefined) {
     if (httpVersion === '1.1') return 'The Host header is missing';
   } else {
     if (!HOST.test(headers.host)) return 'The Host header is malformed';
     if (countOf('host', rawHeaders) > 1) return 'The Host header is there more than once';
   }
-  if (url.includes('%') && !isDecodable(path)) {
+  if (!toOriginForm(request)) return 'The request target is malformed';
+  if (request.url?.includes('%') && !isDecodable(request.url)) {
     return 'The path is malformed: a % begins no UTF-8 character';
   }
   return undefined;
@@ -35,7 +33,19 @@ function countOf(name: string, rawHeaders: string[]): number {
   return count;
 }
 
-function isDecodable(path: string): boolean {
+/** @returns whether the target can be read */
+function toOriginForm(request: IncomingMessage): boolean {
+  const target = request.url ?? '';
+  if (target.startsWith('/') || target === '*') return true;
+  if (!URL.canParse(target)) return false;
+  const { pathname, search } = new URL(target);
+  request.url = pathname + search;
+  return pathname.startsWith('/');
+}
+
+/** Whether the path of a target can be decoded. */
+function isDecodable(target: string): boolean {
+  const [path = ''] = target.split(/[?#]/, 1);
   try {
     decodeURIComponent(path);
     return true;

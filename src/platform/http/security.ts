@@ -1,6 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import helmet from 'helmet';
+import type { HeaderField } from './messages.js';
 
 /**
  * The API serves data, so its content security policy allows a browser nothing at all.
@@ -13,21 +14,11 @@ const helmetHeaders = helmet({
   xFrameOptions: { action: 'deny' },
 });
 
-/** They are the same for every response, so Helmet is asked once. */
-const HEADERS = headersBy(helmetHeaders);
+/** The security headers that every response has. They are always the same, so Helmet is asked once. */
+export const securityHeaders = headersBy(helmetHeaders);
 
-/** Sets the security headers that every response has. */
-export function securityHeaders(
-  _req: IncomingMessage,
-  res: ServerResponse,
-  next: () => void,
-): void {
-  for (const [name, value] of HEADERS) res.setHeader(name, value);
-  next();
-}
-
-function headersBy(middleware: typeof helmetHeaders): [name: string, value: string][] {
-  const headers: [string, string][] = [];
+function headersBy(middleware: typeof helmetHeaders): HeaderField[] {
+  const headers: HeaderField[] = [];
   const response = new ServerResponse(new IncomingMessage(new Socket()));
   response.setHeader = (name, value) => {
     headers.push([name, String(value)]);
