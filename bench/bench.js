@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { chartOf } from './chart.js';
-import { putLoad } from './load.js';
+import { putLoad, scenarios } from './load.js';
 import { checkPeers, peer, PETSAGE, preparePeers } from './peers.js';
 import {
   ALL_CORES,
@@ -28,10 +28,10 @@ import { comparisonsOf, percent, summariesOf } from './results.js';
 
 const HELP = `Measures PetSage API (node dist/main.js) against its peers, on the Node that runs this.
 
-  npm run bench                about 9 minutes;  writes bench/results.json, RESULTS.md, results.svg
+  npm run bench                about 11 minutes;  writes bench/results.json, RESULTS.md, results.svg
   npm run bench -- --quick     under 2 minutes, rough; writes nothing
 
-  --quick   one short round
+  --quick   few and short turns
   --scale   with --quick: PetSage with several workers and many connections too
   --help    this
 
@@ -39,8 +39,8 @@ Nothing else should run meanwhile. Another Node, once it is built:
   npx --yes --package=node@24 -- node bench/bench.js
 `;
 
-const FULL = { rounds: 3, starts: 5, seconds: 3, warmUp: 4, connections: 50 };
-const QUICK = { rounds: 1, starts: 3, seconds: 2, warmUp: 1, connections: 50 };
+const FULL = { starts: 5, turns: 9, seconds: 2, warmUp: 7, connections: 50 };
+const QUICK = { starts: 1, turns: 3, seconds: 1, warmUp: 2, connections: 50 };
 
 /** How long a server is left alone before its memory is read, in milliseconds. */
 const SETTLE_MS = 1000;
@@ -85,7 +85,13 @@ async function main() {
     date: new Date().toISOString().slice(0, 10),
     command: ['node', 'bench/bench.js', ...process.argv.slice(2)].join(' '),
     machine: { ...(await describeMachine()), 'idle cores': idle },
-    versions: { node: process.versions.node, ...versions },
+    versions: {
+      petsage:
+        (await tryRun(['git', 'describe', '--always', '--dirty', '--abbrev=12']))?.trim() ??
+        'unknown',
+      node: process.versions.node,
+      ...versions,
+    },
     settings,
     peers: await measurePeers(names, settings),
     ...((!quick || scale) && { scale: await measureScale(settings) }),
@@ -126,71 +132,76 @@ async function describeMachine() {
 }
 
 /**
- * Every peer in turn, in each round in another order; then the starts that are missing.
+ * Every peer: started several times, then all warmed up, and then put under load in turn, a short
+ * while each, again and again. What slows the machine down for a minute so meets all of them alike.
  *
  * @param {PeerName[]} names
  * @param {typeof FULL} settings
  */
 async function measurePeers(names, settings) {
-  const { rounds, starts } = settings;
+  const { turns, warmUp } = settings;
   /** @type {Partial<Record<PeerName, Measured>>} */
   const peers = {};
-  for (let round = 0; round < Math.max(rounds, starts); round++) {
-    const first = (round * Math.ceil(names.length / rounds)) % names.length;
-    for (const name of [...names.slice(first), ...names.slice(0, first)]) {
-      const server = await startServer(peer(name).command);
-      const measured = (peers[name] ??= { starts: [], rounds: [] });
-      measured.starts.push(server.startMs);
-      if (round < rounds) {
-        measured.rounds.push(
-          await measureRound(server, settings, peer(name).isLoaded, (line) => {
-            tell(`Round ${round + 1} of ${rounds}: ${name}: ${line}`);
-          }),
-        );
-      } else {
-        tell(`Start ${round + 1} of ${starts}: ${name}: ${server.startMs.toFixed(0)} ms`);
-      }
-      await server.stop();
+  /** @type {{ name: PeerName, server: import('./processes.js').Server, measured: Measured }[]} */
+  const running = [];
+  for (const name of names) {
+    const { server, ...started } = await measureStarts(name, settings);
+    const measured = (peers[name] = { ...started, get: [], post: [] });
+    if (peer(name).isLoaded === false) await server.stop();
+    else running.push({ name, server, measured });
+  }
+  for (const { name, server } of running) {
+    for (const scenario of scenarios) {
+      const load = await putLoad(server, scenario, { ...settings, seconds: warmUp });
+      tell(`Warm-up: ${name}: ${describe(scenario, load)}`);
     }
+  }
+  for (let turn = 1; turn <= turns; turn++) {
+    for (const scenario of scenarios) {
+      for (const { name, server, measured } of running) {
+        const load = await putLoad(server, scenario, settings);
+        measured[scenario].push(load);
+        tell(`Turn ${turn} of ${turns}: ${name}: ${describe(scenario, load)}`);
+      }
+    }
+    running.push(...running.splice(0, 3));
+  }
+  for (const { server, measured } of running) {
+    measured.loadMb = residentMbOf(server);
+    await server.stop();
   }
   return peers;
 }
 
 /**
- * @param {import('./processes.js').Server} server
- * @param {typeof FULL} settings
- * @param {boolean | undefined} isLoaded
- * @param {(line: string) => void} say
- * @returns {Promise<import('./results.js').Round>}
+ * Starts a peer several times; the last one runs on.
+ *
+ * @param {PeerName} name
+ * @param {{ starts: number }} settings
  */
-async function measureRound(server, { seconds, warmUp }, isLoaded, say) {
-  await ask(server.port, 'GET', LIVENESS);
-  await setTimeout(SETTLE_MS);
-  const idleMb = residentMbOf(server);
-  say(`started in ${server.startMs.toFixed(0)} ms, idle ${idleMb.toFixed(0)} MB`);
-  if (isLoaded === false) return { idleMb };
-  const loads = await measureLoads(server, { seconds, warmUp }, say);
-  return { idleMb, loadMb: residentMbOf(server), ...loads };
+async function measureStarts(name, { starts }) {
+  const startMs = [];
+  const idleMb = [];
+  for (;;) {
+    const server = await startServer(peer(name).command);
+    await ask(server.port, 'GET', LIVENESS);
+    await setTimeout(SETTLE_MS);
+    startMs.push(server.startMs);
+    idleMb.push(residentMbOf(server));
+    tell(
+      `Start ${startMs.length} of ${starts}: ${name}: ${server.startMs.toFixed(0)} ms, idle ${idleMb.at(-1)?.toFixed(0)} MB`,
+    );
+    if (startMs.length === starts) return { server, startMs, idleMb };
+    await server.stop();
+  }
 }
 
 /**
- * Both scenarios, each after a warm-up.
- *
- * @param {import('./processes.js').Server} server
- * @param {{ seconds: number, warmUp: number, connections?: number, cores?: string }} options
- * @param {(line: string) => void} say
+ * @param {import('./load.js').Scenario} scenario
+ * @param {import('./load.js').Load} load
  */
-async function measureLoads(server, { warmUp, ...options }, say) {
-  /** @param {import('./load.js').Scenario} scenario */
-  const measure = async (scenario) => {
-    await putLoad(server, scenario, { ...options, seconds: warmUp });
-    const load = await putLoad(server, scenario, options);
-    say(
-      `${scenario.toUpperCase()} ${Math.round(load.rate)}/s, server ${percent(load.serverShare)}, wrk ${percent(load.clientShare)} of a core`,
-    );
-    return load;
-  };
-  return { get: await measure('get'), post: await measure('post') };
+function describe(scenario, { rate, serverShare, clientShare }) {
+  return `${scenario.toUpperCase()} ${Math.round(rate)}/s, server ${percent(serverShare)}, wrk ${percent(clientShare)} of a core`;
 }
 
 /**
@@ -198,7 +209,7 @@ async function measureLoads(server, { warmUp, ...options }, say) {
  *
  * @param {typeof FULL} settings
  */
-async function measureScale({ seconds, warmUp }) {
+async function measureScale({ warmUp, ...settings }) {
   /** @type {NonNullable<Run['scale']>} */
   const scale = { workers: {}, connections: {} };
   /**
@@ -207,13 +218,18 @@ async function measureScale({ seconds, warmUp }) {
    * @param {{ connections?: number, cores?: string, env?: Record<string, string> }} how
    */
   const measure = async (series, variant, { env = {}, ...how }) => {
+    const options = { ...settings, ...how };
     const server = await startServer(peer(PETSAGE).command, {
       cores: how.cores ?? SERVER_CORE,
       env,
     });
-    const loads = await measureLoads(server, { seconds, warmUp, ...how }, (line) => {
-      tell(`Scale, ${variant}: ${line}`);
-    });
+    const load = async (/** @type {import('./load.js').Scenario} */ scenario) => {
+      await putLoad(server, scenario, { ...options, seconds: warmUp });
+      const measured = await putLoad(server, scenario, options);
+      tell(`Scale, ${variant}: ${describe(scenario, measured)}`);
+      return measured;
+    };
+    const loads = { get: await load('get'), post: await load('post') };
     await server.stop();
     (scale[series][variant] ??= []).push(loads);
   };

@@ -56,7 +56,7 @@ export function chartOf(run) {
 </style>
 <rect class="card" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="8"/>
 ${text(24, 36, 'Requests per second, as a share of bare node:http', 'title')}
-${text(24, 60, `Node ${node}, one core, 50 connections. Longer is better.`, 'quiet')}
+${text(24, 60, `Node ${node}, one core, ${run.settings.connections} connections. Longer is better.`, 'quiet')}
 ${text(LABEL, TOP - 12, 'GET liveness', 'bold')}
 ${text(LABEL + COLUMN, TOP - 12, 'POST, validated', 'bold')}
 ${parts.join('\n')}

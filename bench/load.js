@@ -8,8 +8,13 @@ export const SCENARIOS = /** @type {const} */ ({
   post: '/api/v1/system/smoke-test',
 });
 
+export const scenarios = /** @type {Scenario[]} */ (Object.keys(SCENARIOS));
+
 /** A server that used less of its core was not what limited the load. */
 export const BUSY = 0.9;
+
+/** A load generator that used more of its core may have been what limited the load. */
+export const SATURATED = 0.95;
 
 /** @typedef {keyof typeof SCENARIOS} Scenario */
 
@@ -34,11 +39,11 @@ export const BUSY = 0.9;
  *
  * @param {import('./processes.js').Server} server
  * @param {Scenario} scenario
- * @param {{ seconds: number, connections?: number, cores?: string }} options
+ * @param {{ seconds: number, connections: number, cores?: string }} options
  * @returns {Promise<Load>}
  */
 export async function putLoad(server, scenario, options) {
-  const { seconds, connections = 50, cores = CLIENT_CORE } = options;
+  const { seconds, connections, cores = CLIENT_CORE } = options;
   const before = cpuSecondsOf(server);
   const measured = /** @type {Load & { clientCpu: number }} */ (
     await runWrk(`${server.url}${SCENARIOS[scenario]}`, {

@@ -1,6 +1,6 @@
 // The tables of bench/RESULTS.md, and of the terminal.
 import { peer, PETSAGE } from './peers.js';
-import { compare, comparisonsOf, median, summariesOf } from './results.js';
+import { compare, compareShared, comparisonsOf, median, summariesOf } from './results.js';
 
 /** @typedef {import('./results.js').Ratio} Ratio */
 /** @typedef {import('./results.js').Run} Run */
@@ -38,9 +38,9 @@ class Notes {
  */
 export function reportOf(run) {
   const notes = new Notes();
-  const { rounds, seconds, warmUp, connections } = run.settings;
+  const { starts, turns, seconds, warmUp, connections } = run.settings;
   const parts = [
-    `${run.date}, \`${run.command}\`: ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s after ${warmUp} s of warm-up, ${connections} connections; medians. ${Object.entries(
+    `${run.date}, \`${run.command}\`: ${turns} turns of ${seconds} s each, after ${warmUp} s of warm-up, ${connections} connections; ${starts} starts; medians. ${Object.entries(
       { ...run.machine, ...run.versions },
     )
       .map(([name, value]) => `${name} ${value}`)
@@ -119,9 +119,7 @@ function comparisonTable(run, notes) {
  */
 function scaleTables({ workers, connections }, notes) {
   return [
-    scaleTable('`WEB_CONCURRENCY`', workers, ({ loads }, base) => ({
-      value: median(loads.map(({ rate }, i) => rate / (base.loads[i]?.rate ?? NaN))),
-    })),
+    scaleTable('`WEB_CONCURRENCY`', workers, compareShared, notes),
     "Each of these was measured once. Above nothing is pinned, and the load generator and the workers share the cores; below, one core is the server's.",
     scaleTable('one core', connections, compare, notes),
   ];
@@ -131,9 +129,9 @@ function scaleTables({ workers, connections }, notes) {
  * @param {string} title
  * @param {Series} series
  * @param {typeof compare} ratio
- * @param {Notes} [notes]
+ * @param {Notes} notes
  */
-function scaleTable(title, series, ratio, notes = new Notes()) {
+function scaleTable(title, series, ratio, notes) {
   const variants = Object.keys(series);
   /**
    * @param {string} variant
@@ -209,17 +207,19 @@ export function documentOf(results) {
 
 Written by \`npm run bench\` from \`bench/results.json\`; not edited by hand.
 
-Each server has one core and wrk the other. All do the same work, which is checked before they are
-measured, on loopback, started anew in each round, in turn. A ratio is taken within a round, and the
-median of the rounds is told. Where the server used less than 90 % of its core, something else was the
-limit: there is no ratio then, and a note says why. Latencies are those of a server under full load.
-CPU is the server's time, of all its threads, for a request. Start is from the spawn to the first 200.
-Memory is what is resident, a second after the first 200 and after both loads.
+Each server has one core and wrk the other, on loopback. All do the same work, which is checked before
+they are measured: status, content type and body are the same. The servers are under load in turn, a
+short while each, again and again; a ratio is taken within a turn, and the median of the turns is told.
+Where the server used less than 90 % of its core, or wrk more than 95 % of its own, something else was
+the limit: there is no ratio then, and a note says why. Latencies are those of a server under full
+load. CPU is the server's time, of all its threads, for a request. Start is from the spawn to the first
+200\. Memory is what is resident: idle a second after the first 200, and after all loads.
 
 PetSage API is \`node dist/main.js\` with its default settings: log, metrics, request ids and security
 headers are on. The log goes to /dev/null as the others' does, and like theirs it has nothing to say of
-these two requests. PetSage API is bundled as it is shipped, and the others are not. "+ headers" is the same application
-as "Nest on Fastify", answering with the headers that PetSage API sends. "Nest, empty" has one route
+these two requests. PetSage API is bundled as it is shipped, and the others are not. It makes no ETag
+for them; Express and Nest on Express do, as they come. "+ headers" is the same application as "Nest on
+Fastify" that sends the headers that PetSage API sends, in Fastify's way. "Nest, empty" has one route
 and nothing else.
 
 ![Requests per second as a share of node:http](results.svg)

@@ -1,5 +1,5 @@
 // What was measured, and the medians and ratios that follow from it.
-import { BUSY } from './load.js';
+import { BUSY, SATURATED } from './load.js';
 import { BASE, peer, PETSAGE } from './peers.js';
 
 /** @typedef {import('./load.js').Load} Load */
@@ -7,20 +7,14 @@ import { BASE, peer, PETSAGE } from './peers.js';
 /** @typedef {import('./peers.js').PeerName} PeerName */
 
 /**
- * What one start of a peer showed: its memory when nothing has happened yet and after the load, in
- * MB, and the loads.
+ * What a peer showed: its starts, from the spawn to the first 200, in ms; its memory, in MB, when
+ * nothing has happened yet, after each start, and after all loads; and the load of each turn.
  *
- * @typedef {{ idleMb: number, loadMb?: number } & Partial<Record<Scenario, Load>>} Round
+ * @typedef {{ startMs: number[], idleMb: number[], loadMb?: number } & Record<Scenario, Load[]>} Measured
  */
 
 /**
- * @typedef {object} Measured
- * @property {number[]} starts from the spawn to the first 200, in ms
- * @property {Round[]} rounds
- */
-
-/**
- * PetSage's own loads in each round, by what was varied.
+ * PetSage's own loads, by what was varied.
  *
  * @typedef {{ [variant: string]: { get: Load, post: Load }[] }} Series
  */
@@ -39,7 +33,7 @@ import { BASE, peer, PETSAGE } from './peers.js';
  */
 
 /**
- * A ratio, or none; what rounds it lacks, and why, is in the note.
+ * A ratio, or none; what turns it lacks, and why, is in the note.
  *
  * @typedef {{ value?: number, note?: string }} Ratio
  */
@@ -84,14 +78,14 @@ export function summariesOf(run) {
  * @returns {Summary}
  */
 function summaryOf(run, name) {
-  const { starts = [], rounds = [] } = run.peers[name] ?? {};
-  const startMs = median(starts);
-  const idleMb = median(rounds.map((round) => round.idleMb));
-  if (rounds[0]?.get === undefined) return { startMs, idleMb };
+  const measured = run.peers[name];
+  const startMs = median(measured?.startMs ?? []);
+  const idleMb = median(measured?.idleMb ?? []);
+  if (measured?.loadMb === undefined) return { startMs, idleMb };
   return {
     startMs,
     idleMb,
-    loadMb: median(rounds.flatMap(({ loadMb }) => loadMb ?? [])),
+    loadMb: measured.loadMb,
     get: cellOf(run, name, 'get'),
     post: cellOf(run, name, 'post'),
   };
@@ -123,7 +117,7 @@ function cellOf(run, name, scenario) {
  * @param {Scenario} scenario
  */
 function loadsOf(run, name, scenario) {
-  return (run.peers[name]?.rounds ?? []).flatMap((round) => round[scenario] ?? []);
+  return run.peers[name]?.[scenario] ?? [];
 }
 
 /**
@@ -144,29 +138,40 @@ function ratioOf(run, name, base, scenario) {
 }
 
 /**
- * The median of the ratios of two series of rates, each ratio taken within a round. A round does not
+ * The median of the ratios of two series of rates, each ratio taken within a turn. A turn does not
  * count when one of the two was not limited by its server alone, and without most of them there is
  * no ratio.
  *
  * @param {{ title: string, loads: Load[] }} own
  * @param {{ title: string, loads: Load[] }} base
+ * @param {typeof limitOf} [faultOf]
  * @returns {Ratio}
  */
-export function compare(own, base) {
-  const rounds = own.loads.flatMap((load, i) => {
+export function compare(own, base, faultOf = limitOf) {
+  const turns = own.loads.flatMap((load, i) => {
     const other = base.loads[i];
     if (!other) return [];
     return { ratio: load.rate / other.rate, fault: faultOf(load, own) ?? faultOf(other, base) };
   });
-  const good = rounds.filter(({ fault }) => fault === undefined);
-  const fault = rounds.find((round) => round.fault !== undefined)?.fault;
-  const isEnough = good.length * 2 > rounds.length;
+  const good = turns.filter(({ fault }) => fault === undefined);
+  const fault = turns.find((turn) => turn.fault !== undefined)?.fault;
+  const isEnough = good.length * 2 > turns.length;
   return {
     ...(isEnough && { value: median(good.map(({ ratio }) => ratio)) }),
     ...(fault !== undefined && {
-      note: `${fault}${isEnough ? `, in ${rounds.length - good.length} of ${rounds.length} rounds, which are left out` : ''}`,
+      note: `${fault}${isEnough ? `, in ${turns.length - good.length} of ${turns.length} turns, which are left out` : ''}`,
     }),
   };
+}
+
+/**
+ * The same where the load generator and the servers share the cores, which says little of a single
+ * server's limits.
+ *
+ * @type {typeof compare}
+ */
+export function compareShared(own, base) {
+  return compare(own, base, failureOf);
 }
 
 /**
@@ -175,11 +180,22 @@ export function compare(own, base) {
  * @param {Load} load
  * @param {{ title: string }} of
  */
-function faultOf({ errors, requests, serverShare, clientShare }, { title }) {
-  const failed = Object.values(errors).reduce((total, count) => total + count, 0);
-  if (failed > 0) return `${title}: ${failed} of ${requests} requests failed`;
+function limitOf(load, { title }) {
+  const { serverShare, clientShare } = load;
+  const failure = failureOf(load, { title });
+  if (failure !== undefined) return failure;
+  if (clientShare > SATURATED) return `${title}: wrk used ${percent(clientShare)} of its core`;
   if (serverShare >= BUSY) return undefined;
   return `${title}: the server was not the bottleneck, it used ${percent(serverShare)} of its core, and wrk ${percent(clientShare)} of its own`;
+}
+
+/**
+ * @param {Load} load
+ * @param {{ title: string }} of
+ */
+function failureOf({ errors, requests }, { title }) {
+  const failed = Object.values(errors).reduce((total, count) => total + count, 0);
+  return failed > 0 ? `${title}: ${failed} of ${requests} requests failed` : undefined;
 }
 
 /** @param {number} share */

@@ -32,7 +32,7 @@ export async function createApp(
     trustProxy: settings.TRUST_PROXY,
     lifecycle,
     first: [requestId, requestContext, lifecycle.connections.track],
-    headers: securityHeaders,
+    standingHeaders: securityHeaders,
     addLastRoutes: () => {
       app.use(['/docs', '/openapi.json', '/openapi.yaml'], quietDocument);
       app.use('/docs', docsSecurityHeaders);

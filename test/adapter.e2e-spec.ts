@@ -130,6 +130,8 @@ class Handlers {
   }
 }
 
+const STANDING: [string, string] = ['X-Standing', 'yes'];
+
 let app: NestExpressApplication;
 const seen: string[] = [];
 let requests: WeakRef<object>[] = [];
@@ -146,7 +148,7 @@ beforeAll(async () => {
     trustProxy: false,
     lifecycle,
     first: [middleware('first'), middleware('second'), requestContext, lifecycle.connections.track],
-    headers: [],
+    standingHeaders: [STANDING],
     addLastRoutes: () => {
       app.use('/object', middleware('never: the route has answered'));
       app.use('/last', (_req: Request, res: Response) => res.json({ last: true }));

@@ -1,4 +1,4 @@
-// Nest on Fastify that answers with PetSage's headers: what remains is not the headers' cost.
+// Nest on Fastify that answers with PetSage's headers, set as Fastify sets headers.
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { NestFactory } from '@nestjs/core';

@@ -1,7 +1,7 @@
 import type { Histogram, Registry } from 'prom-client';
 
 /** In seconds: an answer from memory takes a tenth of a millisecond, one that waits up to ten seconds. */
-const BUCKETS = [
+export const BUCKETS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
 
@@ -25,10 +25,13 @@ interface Series {
  */
 export class RequestDurations {
   readonly name = NAME;
+  readonly help = 'How long requests took, from their headers to the end of the answer.';
+  readonly type = 'histogram';
+  readonly aggregator = 'sum';
   private readonly series: Series[] = [];
   private readonly index = new Map<string, Map<string, Map<number, Series>>>();
 
-  /** Adds the histogram to a registry, which asks a metric for its name and its values alone. */
+  /** Adds the histogram to a registry, to which it is a metric like those of prom-client. */
   constructor(registry: Registry) {
     registry.registerMetric(this as unknown as Histogram);
   }
@@ -44,13 +47,14 @@ export class RequestDurations {
 
   /** As prom-client's metrics answer. */
   get() {
-    return Promise.resolve({
-      name: NAME,
-      help: 'How long requests took, from their headers to the end of the answer.',
-      type: 'histogram',
-      aggregator: 'sum',
-      values: this.series.flatMap(valuesOf),
-    });
+    const { name, help, type, aggregator } = this;
+    return Promise.resolve({ name, help, type, aggregator, values: this.series.flatMap(valuesOf) });
+  }
+
+  /** Counts from the beginning. */
+  reset(): void {
+    this.series.length = 0;
+    this.index.clear();
   }
 
   private seriesOf(method: string, route: string, status: number): Series {
@@ -73,8 +77,8 @@ function valuesOf({ labels, buckets, count, sum }: Series) {
       return { labels: { le: BUCKETS[i], ...labels }, value: upTo, metricName: `${NAME}_bucket` };
     }),
     { labels: { le: '+Inf', ...labels }, value: count, metricName: `${NAME}_bucket` },
-    { labels, value: sum, metricName: `${NAME}_sum` },
-    { labels, value: count, metricName: `${NAME}_count` },
+    { labels: { ...labels }, value: sum, metricName: `${NAME}_sum` },
+    { labels: { ...labels }, value: count, metricName: `${NAME}_count` },
   ];
 }
 

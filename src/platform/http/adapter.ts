@@ -57,7 +57,7 @@ export interface HttpOptions {
   /** What every request goes through first, one that Node's parser refuses too. */
   first: Middleware[];
   /** The headers that every response has. */
-  headers: HeaderField[];
+  standingHeaders: HeaderField[];
   /** Adds the routes that are looked at last, so that the others need not pass by them. */
   addLastRoutes: () => void;
 }
@@ -92,7 +92,14 @@ export class HttpAdapter extends ExpressAdapter {
   private readonly classes: ReturnType<typeof messageClasses>;
   private readonly refused = new WeakSet<Socket>();
 
-  constructor({ bodyLimit, trustProxy, lifecycle, first, headers, addLastRoutes }: HttpOptions) {
+  constructor({
+    bodyLimit,
+    trustProxy,
+    lifecycle,
+    first,
+    standingHeaders,
+    addLastRoutes,
+  }: HttpOptions) {
     super(
       express()
         .set('case sensitive routing', true)
@@ -103,7 +110,7 @@ export class HttpAdapter extends ExpressAdapter {
     this.first = first;
     this.addLastRoutes = addLastRoutes;
     const app = this.getInstance<Express>();
-    this.classes = messageClasses(app, headers);
+    this.classes = messageClasses(app, standingHeaders);
     const bodyReader = readBody(bodyLimit);
     for (const method of METHODS_WITH_BODY) {
       this[method] = (path: unknown, handler?: RequestHandler) =>
@@ -116,8 +123,13 @@ export class HttpAdapter extends ExpressAdapter {
     const handle = (req: IncomingMessage, res: ServerResponse) => {
       this.begin(req, res, () => {
         const fault = faultOf(req);
-        if (fault === undefined) app(req, res);
-        else answer(res, 400, fault);
+        if (fault === undefined) {
+          app(req, res);
+          return;
+        }
+        // What follows on the connection may be for somebody else.
+        res.setHeader('Connection', 'close');
+        answer(res, 400, fault);
       });
     };
     // faultOf() looks for the host in Node's place, so that the answer has a body.

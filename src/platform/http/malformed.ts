@@ -7,7 +7,8 @@ const HOST = /^[\w.~!$&'()*+,;=:%[\]-]*$/;
  * What is wrong with a request's head, if anything is, for a 400: an HTTP/1.1 request without a host,
  * two hosts, of which a proxy in front may have taken the other, a host that is none, and a target
  * that cannot be read or decoded. A target such as `http://host/path`, as a proxy is asked, is cut
- * down to `/path`: Express would answer some of them in HTML.
+ * down to `/path`: Express would answer some of them in HTML. It is asked before anything else, so that
+ * the answer is the same wherever the request comes from.
  */
 export function faultOf(request: IncomingMessage): string | undefined {
   const { headers, rawHeaders, httpVersion } = request;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import express from 'express';
+import express, { type Response } from 'express';
 import { type HeaderField, messageClasses } from './messages.js';
 
 const STANDING: HeaderField[] = [
@@ -10,11 +10,15 @@ const STANDING: HeaderField[] = [
   ['X-Two', '2; b'],
 ];
 
+const REQUESTS = ['GET / HTTP/1.1', 'HEAD / HTTP/1.1', 'GET / HTTP/1.0'].map(
+  (line) => `${line}\r\nHost: a\r\nConnection: close\r\n\r\n`,
+);
+
 /** What a handler does with a response; what it returns is what it has read of it. */
 type Handler = (response: ServerResponse) => unknown;
 
-/** What a handler has read, and the lines of the head that was sent, sorted. */
-async function resultOf(isStanding: boolean, handle: Handler): Promise<unknown[]> {
+/** What a handler has read, and the head that was sent with its lines sorted, and the body. */
+async function resultOf(isStanding: boolean, handle: Handler, request: string): Promise<unknown[]> {
   const result: unknown[] = [];
   const options = isStanding ? messageClasses(express(), STANDING) : {};
   const server = createServer(options, (_request, response) => {
@@ -26,21 +30,18 @@ async function resultOf(isStanding: boolean, handle: Handler): Promise<unknown[]
     } catch (error) {
       result.push(String(error));
     }
-    result.push(sorted(response.getHeaderNames()), sorted(response.getRawHeaderNames()));
-    result.push({ ...response.getHeaders() });
+    result.push(response.getHeaderNames().toSorted(), response.getRawHeaderNames().toSorted());
+    result.push(response.getHeaders());
     response.end('body');
+    result.push(response.getHeader('X-One'), response.hasHeader('x-two'));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  socket.write(request);
   const [head = '', body] = (await text(socket)).split('\r\n\r\n');
   server.close();
-  return [...result, sorted(head.split('\r\n')), body];
-}
-
-function sorted(list: string[]): string[] {
-  return list.toSorted();
+  return [...result, head.split('\r\n').toSorted(), body];
 }
 
 describe('a response with standing headers is like one that has set them', () => {
@@ -142,7 +143,79 @@ describe('a response with standing headers is like one that has set them', () =>
       },
     ],
     ['that sets a header that is none', (res) => res.setHeader('X One', 'a')],
+    ['that sets one without a name', (res) => res.setHeader(undefined as unknown as string, 'a')],
+    [
+      'that sets one without a value',
+      (res) => res.setHeader('X-One', undefined as unknown as string),
+    ],
+    [
+      'that sets what it has removed',
+      (res) => {
+        res.removeHeader('X-One');
+        res.setHeader('X-One', 'again');
+      },
+    ],
+    ['that sets a list', (res) => res.setHeader('X-Two', ['a', 'b'])],
+    [
+      'that takes them from fetch',
+      (res) => res.setHeaders(new Headers({ 'x-one': 'a', 'x-new': 'b' })),
+    ],
+    [
+      'that writes no headers',
+      (res) => {
+        res.writeHead(200, undefined);
+      },
+    ],
+    [
+      'that writes a header twice',
+      (res) => {
+        res.writeHead(200, ['X-One', 'a', 'X-One', 'b']);
+      },
+    ],
+    [
+      'that writes an odd list',
+      (res) => {
+        res.writeHead(200, ['X-One']);
+      },
+    ],
+    [
+      'with a wrong status',
+      (res) => {
+        res.writeHead(42);
+      },
+    ],
+    [
+      'not modified',
+      (res) => {
+        res.statusCode = 304;
+      },
+    ],
+    [
+      'that hints early',
+      (res) => {
+        res.writeContinue();
+      },
+    ],
   ])('%s', async (_, handle) => {
-    expect(await resultOf(true, handle)).toEqual(await resultOf(false, handle));
+    for (const request of REQUESTS) {
+      expect(await resultOf(true, handle, request)).toEqual(await resultOf(false, handle, request));
+    }
+  });
+
+  // That does not know of them: what it reads is not compared.
+  it.each<[string, Handler]>([
+    ['untouched', () => undefined],
+    ['that sets one of them', (res) => res.setHeader('x-one', 'other')],
+    ['that writes one of them', (res) => res.setHeader('X', 'y').writeHead(200, { 'x-one': 'a' })],
+  ])('in an Express application that is called as a function, %s', async (_, handle) => {
+    const other: Handler = (res) =>
+      handle(Object.setPrototypeOf(res, express().response) as Response);
+    for (const request of REQUESTS) {
+      const [own, plain] = [
+        await resultOf(true, other, request),
+        await resultOf(false, other, request),
+      ];
+      expect(own.slice(-2)).toEqual(plain.slice(-2));
+    }
   });
 });

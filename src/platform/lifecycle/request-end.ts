@@ -20,7 +20,7 @@ export interface RequestEnd {
 
 /** How a request ended, seen from its response. */
 export function endOf(serverResponse: ServerResponse, durationMs: number): RequestEnd {
-  // Express makes these of them, except of what Node's parser refuses.
+  // Express makes these of them, except of what is refused before it.
   const response = serverResponse as Response;
   const request = response.req;
   const locals = response.locals as { isBroken?: boolean; isDocument?: boolean } | undefined;

@@ -1,0 +1,66 @@
+import { AggregatorRegistry, Histogram, Registry } from 'prom-client';
+import { BUCKETS, RequestDurations } from './request-durations.js';
+
+const OBSERVATIONS: [method: string, route: string, status: number, seconds: number][] = [
+  ['GET', '/a', 200, 0.0003],
+  ['GET', '/a', 200, 0],
+  ['GET', '/a', 404, 0.00025],
+  ['POST', '/a', 200, 0.1],
+  ['GET', '/b/:id', 200, 10],
+  ['GET', '/b/:id', 200, 10.5],
+  ['GET', '/a', 200, 0.25],
+];
+
+describe('RequestDurations', () => {
+  let own: Registry;
+  let durations: RequestDurations;
+  let reference: Registry;
+  let histogram: Histogram;
+
+  beforeEach(() => {
+    own = new Registry();
+    durations = new RequestDurations(own);
+    reference = new Registry();
+    histogram = new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'How long requests took, from their headers to the end of the answer.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: BUCKETS,
+      registers: [reference],
+    });
+  });
+
+  function observe(): void {
+    for (const [method, route, status, seconds] of OBSERVATIONS) {
+      durations.observe(method, route, status, seconds);
+      histogram.observe({ method, route, status }, seconds);
+    }
+  }
+
+  it("says what prom-client's histogram says", async () => {
+    expect(await own.metrics()).toBe(await reference.metrics());
+    observe();
+    expect(await own.metrics()).toBe(await reference.metrics());
+    expect(await own.metrics()).toContain(
+      'http_request_duration_seconds_bucket{le="0.00025",method="GET",route="/a",status="200"} 1\n',
+    );
+  });
+
+  it('is added up as that is', async () => {
+    observe();
+    const sumOf = async (registry: Registry) => {
+      const metrics = (await registry.getMetricsAsJSON()) as unknown as object;
+      return AggregatorRegistry.aggregate([metrics, metrics]).metrics();
+    };
+    expect(await sumOf(own)).toBe(await sumOf(reference));
+  });
+
+  it('is reset as that is', async () => {
+    observe();
+    own.resetMetrics();
+    reference.resetMetrics();
+    expect(await own.metrics()).toBe(await reference.metrics());
+    observe();
+    expect(await own.metrics()).toBe(await reference.metrics());
+  });
+});
