@@ -42,6 +42,9 @@ Nothing else should run meanwhile. Another Node, once it is built:
 const FULL = { starts: 5, turns: 9, seconds: 2, warmUp: 7, connections: 50 };
 const QUICK = { starts: 1, turns: 3, seconds: 1, warmUp: 2, connections: 50 };
 
+/** How long each line of the scale table is measured, in seconds. */
+const SCALE_SECONDS = 4;
+
 /** How long a server is left alone before its memory is read, in milliseconds. */
 const SETTLE_MS = 1000;
 
@@ -86,9 +89,7 @@ async function main() {
     command: ['node', 'bench/bench.js', ...process.argv.slice(2)].join(' '),
     machine: { ...(await describeMachine()), 'idle cores': idle },
     versions: {
-      petsage:
-        (await tryRun(['git', 'describe', '--always', '--dirty', '--abbrev=12']))?.trim() ??
-        'unknown',
+      petsage: await revision(),
       node: process.versions.node,
       ...versions,
     },
@@ -119,6 +120,24 @@ function tell(line) {
   process.stderr.write(`${line}\n`);
 }
 
+/** The commit that is measured, with a mark when what is there differs from it, but for results. */
+async function revision() {
+  const git = ['git', '-C', import.meta.dirname];
+  const commit = await tryRun([...git, 'rev-parse', '--short=12', 'HEAD']);
+  if (commit === undefined) return 'unknown';
+  const unchanged = [
+    'diff',
+    '--quiet',
+    'HEAD',
+    '--',
+    ':/',
+    ':!/bench/*.json',
+    ':!/bench/*.svg',
+    ':!*.md',
+  ];
+  return commit.trim() + ((await tryRun([...git, ...unchanged])) === undefined ? '-dirty' : '');
+}
+
 async function describeMachine() {
   const [cpu, ...others] = cpus();
   // wrk says its version together with its usage, and fails.
@@ -132,23 +151,30 @@ async function describeMachine() {
 }
 
 /**
- * Every peer: started several times, then all warmed up, and then put under load in turn, a short
- * while each, again and again. What slows the machine down for a minute so meets all of them alike.
+ * Every peer in turn: started several times, and the last time all are left running. They are warmed
+ * up, and then put under load, a short while each, again and again. What slows the machine down for a
+ * minute so meets all of them alike.
  *
  * @param {PeerName[]} names
  * @param {typeof FULL} settings
  */
 async function measurePeers(names, settings) {
-  const { turns, warmUp } = settings;
+  const { starts, turns, warmUp } = settings;
   /** @type {Partial<Record<PeerName, Measured>>} */
   const peers = {};
   /** @type {{ name: PeerName, server: import('./processes.js').Server, measured: Measured }[]} */
   const running = [];
-  for (const name of names) {
-    const { server, ...started } = await measureStarts(name, settings);
-    const measured = (peers[name] = { ...started, get: [], post: [] });
-    if (peer(name).isLoaded === false) await server.stop();
-    else running.push({ name, server, measured });
+  for (let start = 1; start <= starts; start++) {
+    for (const name of names) {
+      const measured = (peers[name] ??= { startMs: [], idleMb: [], get: [], post: [] });
+      const server = await measureStart(name, measured);
+      tell(`Start ${start} of ${starts}: ${name}: ${server.startMs.toFixed(0)} ms`);
+      if (start === starts && peer(name).isLoaded !== false) {
+        running.push({ name, server, measured });
+      } else {
+        await server.stop();
+      }
+    }
   }
   for (const { name, server } of running) {
     for (const scenario of scenarios) {
@@ -161,39 +187,29 @@ async function measurePeers(names, settings) {
       for (const { name, server, measured } of running) {
         const load = await putLoad(server, scenario, settings);
         measured[scenario].push(load);
+        measured.loadMb = residentMbOf(server);
         tell(`Turn ${turn} of ${turns}: ${name}: ${describe(scenario, load)}`);
       }
     }
+    // Who comes first, and who comes after whom.
     running.push(...running.splice(0, 3));
+    running.reverse();
   }
-  for (const { server, measured } of running) {
-    measured.loadMb = residentMbOf(server);
-    await server.stop();
-  }
+  for (const { server } of running) await server.stop();
   return peers;
 }
 
 /**
- * Starts a peer several times; the last one runs on.
- *
  * @param {PeerName} name
- * @param {{ starts: number }} settings
+ * @param {Measured} measured is given what the start shows
  */
-async function measureStarts(name, { starts }) {
-  const startMs = [];
-  const idleMb = [];
-  for (;;) {
-    const server = await startServer(peer(name).command);
-    await ask(server.port, 'GET', LIVENESS);
-    await setTimeout(SETTLE_MS);
-    startMs.push(server.startMs);
-    idleMb.push(residentMbOf(server));
-    tell(
-      `Start ${startMs.length} of ${starts}: ${name}: ${server.startMs.toFixed(0)} ms, idle ${idleMb.at(-1)?.toFixed(0)} MB`,
-    );
-    if (startMs.length === starts) return { server, startMs, idleMb };
-    await server.stop();
-  }
+async function measureStart(name, { startMs, idleMb }) {
+  const server = await startServer(peer(name).command);
+  await ask(server.port, 'GET', LIVENESS);
+  await setTimeout(SETTLE_MS);
+  startMs.push(server.startMs);
+  idleMb.push(residentMbOf(server));
+  return server;
 }
 
 /**
@@ -218,7 +234,7 @@ async function measureScale({ warmUp, ...settings }) {
    * @param {{ connections?: number, cores?: string, env?: Record<string, string> }} how
    */
   const measure = async (series, variant, { env = {}, ...how }) => {
-    const options = { ...settings, ...how };
+    const options = { ...settings, seconds: SCALE_SECONDS, ...how };
     const server = await startServer(peer(PETSAGE).command, {
       cores: how.cores ?? SERVER_CORE,
       env,

@@ -207,13 +207,14 @@ export function documentOf(results) {
 
 Written by \`npm run bench\` from \`bench/results.json\`; not edited by hand.
 
-Each server has one core and wrk the other, on loopback. All do the same work, which is checked before
+The servers share one core, on which only one of them is asked at a time; wrk has the other. All on
+loopback. All do the same work, which is checked before
 they are measured: status, content type and body are the same. The servers are under load in turn, a
 short while each, again and again; a ratio is taken within a turn, and the median of the turns is told.
 Where the server used less than 90 % of its core, or wrk more than 95 % of its own, something else was
 the limit: there is no ratio then, and a note says why. Latencies are those of a server under full
 load. CPU is the server's time, of all its threads, for a request. Start is from the spawn to the first
-200\. Memory is what is resident: idle a second after the first 200, and after all loads.
+200\. Memory is what is resident: idle a second after the first 200, and after the last load.
 
 PetSage API is \`node dist/main.js\` with its default settings: log, metrics, request ids and security
 headers are on. The log goes to /dev/null as the others' does, and like theirs it has nothing to say of

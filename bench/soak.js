@@ -105,7 +105,7 @@ async function main() {
     writeFileSync(path, `${JSON.stringify({ ...report, most, outcome, samples }, null, 2)}\n`);
     tell('Wrote bench/soak.json');
   }
-  if (failed > 0 || rate < target * REACHED || !(growth <= GROWTH)) process.exitCode = 1;
+  if (failed > 0 || !(rate >= target * REACHED) || !(growth <= GROWTH)) process.exitCode = 1;
 }
 
 function readArguments() {

@@ -202,7 +202,9 @@ describe('the HTTP adapter', () => {
     ['a late route', 'GET', '/last', [200, `${JSON_TYPE}; charset=utf-8`, '13', '{"last":true}']],
     ['no route', 'GET', '/nope', [404, JSON_TYPE, '22', '{"detail":"Not Found"}']],
   ])('answers %s', async (_, method, path, expected) => {
-    expect(essence(await send(app, method, path))).toEqual(expected);
+    const answer = await send(app, method, path);
+    expect(essence(answer)).toEqual(expected);
+    expect(answer.headers['x-standing']).toBe('yes');
   });
 
   it('leaves a body alone that a middleware has read', async () => {

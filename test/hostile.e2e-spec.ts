@@ -17,9 +17,10 @@ const CHUNKED = `c\r\n${BODY}\r\n0\r\n\r\n`;
 const MALFORMED = '{"detail":"The request is malformed"}';
 
 let app: TestApp['app'];
+let log: TestApp['log'];
 
 beforeAll(async () => {
-  ({ app } = await createTestApp());
+  ({ app, log } = await createTestApp());
 });
 
 function post(headers: string, body: string): string {
@@ -103,9 +104,13 @@ describe('a request whose end a proxy may see elsewhere', () => {
     ['a host that is none', 'Host: a b\r\n', 'The Host header is malformed'],
     ['a host with a path', 'Host: a/b\r\n', 'The Host header is malformed'],
     ['a host with a user', 'Host: a@b\r\n', 'The Host header is malformed'],
-  ])('%s is answered 400, and nothing behind it', async (_, headers, detail) => {
+    ['no host', 'X: y\r\n', 'The Host header is missing'],
+  ])('%s is answered 400, and nothing behind it is even looked at', async (_, headers, detail) => {
+    const before = log.length;
     const received = await sendRaw(app, get(headers) + HIDDEN);
     expect(answersIn(received)).toEqual([[400, JSON.stringify({ detail })]]);
+    await until(() => log.length > before);
+    expect(log.slice(before)).toEqual([expect.objectContaining({ status: 400 })]);
   });
 
   it.each(['localhost:8000', '[::1]:8000', 'xn--bcher-kva.example', ''])(

@@ -55,6 +55,13 @@ describe('RequestDurations', () => {
     expect(await sumOf(own)).toBe(await sumOf(reference));
   });
 
+  it('is not changed by what is done to its values', async () => {
+    observe();
+    const before = await own.metrics();
+    for (const { labels } of (await durations.get()).values) labels.route = '/other';
+    expect(await own.metrics()).toBe(before);
+  });
+
   it('is reset as that is', async () => {
     observe();
     own.resetMetrics();

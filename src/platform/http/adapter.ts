@@ -17,7 +17,7 @@ import express, {
 } from 'express';
 import type { Lifecycle } from '../lifecycle/lifecycle.js';
 import { readBody } from './body.js';
-import { faultOf } from './malformed.js';
+import { faultOf, pathFaultOf } from './malformed.js';
 import { type HeaderField, messageClasses } from './messages.js';
 
 /** How long clients may take, in milliseconds. */
@@ -121,15 +121,17 @@ export class HttpAdapter extends ExpressAdapter {
   override initHttpServer(): void {
     const app = this.getInstance<Express>();
     const handle = (req: IncomingMessage, res: ServerResponse) => {
-      this.begin(req, res, () => {
-        const fault = faultOf(req);
-        if (fault === undefined) {
-          app(req, res);
-          return;
-        }
-        // What follows on the connection may be for somebody else.
+      // Node hands over what came together with what was refused.
+      if (this.refused.has(req.socket)) return;
+      const fault = faultOf(req);
+      if (fault !== undefined) {
+        this.refused.add(req.socket);
         res.setHeader('Connection', 'close');
-        answer(res, 400, fault);
+      }
+      this.begin(req, res, () => {
+        const detail = fault ?? pathFaultOf(req);
+        if (detail === undefined) app(req, res);
+        else answer(res, 400, detail);
       });
     };
     // faultOf() looks for the host in Node's place, so that the answer has a body.

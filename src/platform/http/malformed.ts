@@ -4,11 +4,10 @@ import type { IncomingMessage } from 'node:http';
 const HOST = /^[\w.~!$&'()*+,;=:%[\]-]*$/;
 
 /**
- * What is wrong with a request's head, if anything is, for a 400: an HTTP/1.1 request without a host,
- * two hosts, of which a proxy in front may have taken the other, a host that is none, and a target
- * that cannot be read or decoded. A target such as `http://host/path`, as a proxy is asked, is cut
- * down to `/path`: Express would answer some of them in HTML. It is asked before anything else, so that
- * the answer is the same wherever the request comes from.
+ * What is wrong with a request's head, if anything is, for a 400, after which the connection is of no
+ * use: an HTTP/1.1 request without a host, two hosts, of which a proxy in front may have taken the
+ * other, a host that is none, and a target that cannot be read. A target such as `http://host/path`,
+ * as a proxy is asked, is cut down to `/path`: Express would answer some of them in HTML.
  */
 export function faultOf(request: IncomingMessage): string | undefined {
   const { headers, rawHeaders, httpVersion } = request;
@@ -18,11 +17,14 @@ export function faultOf(request: IncomingMessage): string | undefined {
     if (!HOST.test(headers.host)) return 'The Host header is malformed';
     if (countOf('host', rawHeaders) > 1) return 'The Host header is there more than once';
   }
-  if (!toOriginForm(request)) return 'The request target is malformed';
-  if (request.url?.includes('%') && !isDecodable(request.url)) {
-    return 'The path is malformed: a % begins no UTF-8 character';
-  }
-  return undefined;
+  return toOriginForm(request) ? undefined : 'The request target is malformed';
+}
+
+/** What is wrong with a request's path, if anything is, for a 400. */
+export function pathFaultOf({ url }: IncomingMessage): string | undefined {
+  return url?.includes('%') && !isDecodable(url)
+    ? 'The path is malformed: a % begins no UTF-8 character'
+    : undefined;
 }
 
 /** How often a header was sent. `rawHeaders` has names and values in turn. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import express, { type Response } from 'express';
@@ -206,7 +206,8 @@ describe('a response with standing headers is like one that has set them', () =>
   it.each<[string, Handler]>([
     ['untouched', () => undefined],
     ['that sets one of them', (res) => res.setHeader('x-one', 'other')],
-    ['that writes one of them', (res) => res.setHeader('X', 'y').writeHead(200, { 'x-one': 'a' })],
+    ['that writes one of them', (res) => res.writeHead(200, { 'x-one': 'a' })],
+    ['that writes a list', (res) => res.writeHead(200, ['x-one', 'a'])],
   ])('in an Express application that is called as a function, %s', async (_, handle) => {
     const other: Handler = (res) =>
       handle(Object.setPrototypeOf(res, express().response) as Response);
@@ -216,6 +217,34 @@ describe('a response with standing headers is like one that has set them', () =>
         await resultOf(false, other, request),
       ];
       expect(own.slice(-2)).toEqual(plain.slice(-2));
+    }
+  });
+
+  it('in an application with standing headers of its own', async () => {
+    const other = express();
+    messageClasses(other, STANDING);
+    const handle: Handler = (res) => Object.setPrototypeOf(res, other.response) as Response;
+    for (const request of REQUESTS) {
+      const [own, plain] = [
+        await resultOf(true, handle, request),
+        await resultOf(false, () => undefined, request),
+      ];
+      expect(own.slice(-2)).toEqual(plain.slice(-2));
+    }
+  });
+
+  it('where Node makes the head in another way', async () => {
+    const above = Object.getPrototypeOf(ServerResponse.prototype) as ServerResponse;
+    // One that takes nothing from the first line but the status.
+    ServerResponse.prototype._storeHeader = function (firstLine, headers) {
+      above._storeHeader.call(this, `${firstLine.split('\r\n', 1)[0] ?? ''}\r\n`, headers);
+    };
+    try {
+      const [request = ''] = REQUESTS;
+      const plain = await resultOf(false, () => undefined, request);
+      expect(await resultOf(true, () => undefined, request)).toEqual(plain);
+    } finally {
+      Reflect.deleteProperty(ServerResponse.prototype, '_storeHeader');
     }
   });
 });
