@@ -19,8 +19,10 @@ class Notes {
    *
    * @param {Ratio} ratio
    */
-  ratio({ value, note }) {
-    const text = value?.toFixed(2) ?? '—';
+  ratio({ value, quartiles, note }) {
+    const [low, high] = quartiles?.map((quartile) => quartile.toFixed(2)) ?? [];
+    const range = low === high ? '' : ` (${low}–${high})`;
+    const text = value === undefined ? '—' : `${value.toFixed(2)}${range}`;
     if (note === undefined) return text;
     this.#notes.add(note);
     return `${text} [${[...this.#notes].indexOf(note) + 1}]`;
@@ -38,9 +40,9 @@ class Notes {
  */
 export function reportOf(run) {
   const notes = new Notes();
-  const { starts, turns, seconds, warmUp, connections } = run.settings;
+  const { starts, turns, seconds, rampUp, warmUp, connections } = run.settings;
   const parts = [
-    `${run.date}, \`${run.command}\`: ${turns} turns of ${seconds} s each, after ${warmUp} s of warm-up, ${connections} connections; ${starts} starts; medians. ${Object.entries(
+    `${run.date}, \`${run.command}\`: ${turns} turns of ${seconds} s each, after ${rampUp} s more, and ${warmUp} s of warm-up before all, ${connections} connections; ${starts} starts; medians. ${Object.entries(
       { ...run.machine, ...run.versions },
     )
       .map(([name, value]) => `${name} ${value}`)
@@ -210,7 +212,7 @@ Written by \`npm run bench\` from \`bench/results.json\`; not edited by hand.
 The servers share one core, on which only one of them is asked at a time; wrk has the other. All on
 loopback. All do the same work, which is checked before
 they are measured: status, content type and body are the same. The servers are under load in turn, a
-short while each, again and again; a ratio is taken within a turn, and the median of the turns is told.
+short while each, again and again; a ratio is taken within a turn, and the median of the turns is told,\nwith the quartiles in parentheses.
 Where the server used less than 90 % of its core, or wrk more than 95 % of its own, something else was
 the limit: there is no ratio then, and a note says why. Latencies are those of a server under full
 load. CPU is the server's time, of all its threads, for a request. Start is from the spawn to the first

@@ -33,9 +33,9 @@ import { BASE, peer, PETSAGE } from './peers.js';
  */
 
 /**
- * A ratio, or none; what turns it lacks, and why, is in the note.
+ * A ratio with its quartiles, or none; what turns it lacks, and why, is in the note.
  *
- * @typedef {{ value?: number, note?: string }} Ratio
+ * @typedef {{ value?: number, quartiles?: [number, number], note?: string }} Ratio
  */
 
 /**
@@ -59,6 +59,18 @@ export function median(numbers) {
   const sorted = numbers.toSorted((a, b) => a - b);
   const middle = sorted.slice((sorted.length - 1) >> 1, (sorted.length >> 1) + 1);
   return middle.reduce((total, number) => total + number, 0) / middle.length;
+}
+
+/**
+ * The first and the third quartile.
+ *
+ * @param {number[]} numbers
+ * @returns {[number, number]}
+ */
+function quartiles(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const half = Math.ceil(sorted.length / 2);
+  return [median(sorted.slice(0, half)), median(sorted.slice(-half))];
 }
 
 /**
@@ -156,8 +168,9 @@ export function compare(own, base, faultOf = limitOf) {
   const good = turns.filter(({ fault }) => fault === undefined);
   const fault = turns.find((turn) => turn.fault !== undefined)?.fault;
   const isEnough = good.length * 2 > turns.length;
+  const ratios = good.map(({ ratio }) => ratio);
   return {
-    ...(isEnough && { value: median(good.map(({ ratio }) => ratio)) }),
+    ...(isEnough && { value: median(ratios), quartiles: quartiles(ratios) }),
     ...(fault !== undefined && {
       note: `${fault}${isEnough ? `, in ${turns.length - good.length} of ${turns.length} turns, which are left out` : ''}`,
     }),

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { runToEnd, startService, stopService } from './process.js';
 
 describe('node dist/main.js', () => {
@@ -43,6 +44,24 @@ describe('node dist/main.js', () => {
     expect(stderr).toBe(
       `Cannot listen on 127.0.0.1:${port} (EADDRINUSE). Set PORT and HOST to an address that is free.\n`,
     );
+  });
+
+  it('lets clients that come all at once wait for their turn', async () => {
+    const service = await startService();
+    service.process.kill('SIGSTOP');
+    // Of Node's own backlog, 511, the others would be connected only after it goes on.
+    const clients = Array.from({ length: 700 }, () =>
+      connect(Number(new URL(service.url).port), '127.0.0.1'),
+    );
+    await Promise.all(clients.map((client) => once(client, 'connect')));
+    service.process.kill('SIGCONT');
+    const answers = clients.map((client) => {
+      client.write('GET /system/healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+      return text(client);
+    });
+    const heads = (await Promise.all(answers)).map((answer) => answer.split('\r\n', 1)[0]);
+    expect(new Set(heads)).toEqual(new Set(['HTTP/1.1 200 OK']));
+    await stopService(service);
   });
 
   it('obeys its settings', async () => {

@@ -1,4 +1,4 @@
-import { createServer, IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import {
   type HttpException,
@@ -34,6 +34,12 @@ const TIME_OUTS = {
 
 /** How long nothing may move on a connection, in milliseconds, in a client that reads nothing too. */
 const SILENCE_LIMIT_MS = 120_000;
+
+/**
+ * How many clients may wait until Node takes their connections: as many as Linux lets wait. Of more
+ * than Node's 511, such as come back at once after an outage, some would try again after a second.
+ */
+const BACKLOG = 4096;
 
 const METHODS_WITH_BODY = ['post', 'put', 'patch', 'delete', 'all'] as const;
 
@@ -157,6 +163,11 @@ export class HttpAdapter extends ExpressAdapter {
       });
     this.httpServer.timeout = SILENCE_LIMIT_MS;
     this.lifecycle.connections.watch(this.httpServer);
+  }
+
+  override listen(port: string | number, ...hostAndCallback: unknown[]): Server {
+    const args = [port, ...hostAndCallback.toSpliced(-1, 0, BACKLOG)];
+    return this.httpServer.listen(...(args as Parameters<Server['listen']>));
   }
 
   override setNotFoundHandler(): void {
