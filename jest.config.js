@@ -36,5 +36,11 @@ export default {
       testRegex: '\\.spec\\.ts$',
     },
     { ...shared, displayName: 'e2e', roots: ['<rootDir>/test'], testRegex: '\\.e2e-spec\\.ts$' },
+    {
+      ...shared,
+      displayName: 'browser',
+      roots: ['<rootDir>/test'],
+      testRegex: '\\.browser-spec\\.ts$',
+    },
   ],
 };

@@ -1,4 +1,5 @@
-// Bundles what the compiler left in build/ with all that it imports into dist/, which is what runs.
+// Bundles what the compiler left in build/ with all that it imports into dist/, which is what runs: the
+// service as main.js, and the smoke runner as smoke.js.
 // The service starts in less than half the time, and with less memory, than from some 1,500 files:
 // most of a start is Node looking for, reading and linking modules.
 import { existsSync } from 'node:fs';
@@ -15,7 +16,10 @@ const features = (await readdir('build/features').catch(() => []))
 
 await build({
   // A feature is found by its file, so each one keeps its own.
-  input: Object.fromEntries(['main', ...features].map((entry) => [entry, `build/${entry}.js`])),
+  input: {
+    smoke: 'build/smoke/main.js',
+    ...Object.fromEntries(['main', ...features].map((entry) => [entry, `build/${entry}.js`])),
+  },
   platform: 'node',
   external: [
     // Files to be served.

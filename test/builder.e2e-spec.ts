@@ -314,6 +314,24 @@ describe('npm run feature', () => {
       await stopService(service);
     });
 
+    it('that a smoke test of the service covers', async () => {
+      const service = await startService({ cwd: project });
+      const names = ['/vet-tip', '/vet-visit', '/hostile-texts'];
+      const only = names.flatMap((name) => ['--include', name]);
+      const { code, stdout } = await run(process.execPath, ['dist/smoke.js', ...only, service.url]);
+      await stopService(service);
+      const lines = stdout.replace(/ [\d.]+ m?s$/gm, '').split('\n');
+      expect(lines.slice(1, -2).sort()).toEqual(
+        [
+          ...['/openapi.json', ...names].map((name) => `✓ GET ${name}`),
+          ...names.map((name) => `✓ HEAD ${name}`),
+          ...names.slice(1).map((name) => `✓ POST ${name}`),
+          ...names.slice(1).map((name) => `✓ POST ${name} with a wrong body`),
+        ].sort(),
+      );
+      expect(code).toBe(0);
+    });
+
     it('and changes nothing when one is there', async () => {
       expect(await buildFrom(PLAIN)).toMatchObject({ code: 3, stdout: '' });
       expect(await tree()).toEqual(made);

@@ -72,8 +72,9 @@ export async function runToEnd(options: Run = {}): Promise<Ended> {
 
 /** Waits until a process is gone. */
 export async function ended(child: Omit<Service, 'url'>): Promise<Ended> {
-  const { exitCode } = child.process;
-  const [code] = exitCode === null ? ((await once(child.process, 'exit')) as [number]) : [exitCode];
+  const { exitCode, signalCode } = child.process;
+  const isGone = exitCode !== null || signalCode !== null;
+  const [code] = isGone ? [exitCode] : ((await once(child.process, 'exit')) as [number]);
   return { code, stdout: await child.stdout, stderr: await child.stderr };
 }
 

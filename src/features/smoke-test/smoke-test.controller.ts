@@ -8,6 +8,7 @@ import {
   ServiceUnavailableException,
 } from '@nestjs/common';
 import {
+  ApiExtension,
   ApiOkResponse,
   ApiOperation,
   ApiServiceUnavailableResponse,
@@ -39,6 +40,7 @@ export class SmokeTestController {
       'Tells whether the service takes requests and answers them, with the time of the answer. For uptime monitors: any answer but 200 means that clients are not being served.',
   })
   @ApiOkResponse({ description: 'The service is operational.', type: OperationalResponse })
+  @ApiExtension('x-smoke-test', { now: 'timestamp' })
   checkOperation(): OperationalResponse {
     return this.smokeTest.checkOperation();
   }
@@ -81,6 +83,10 @@ export class SmokeTestController {
       'Writes one record to the log, `Executing PetSage smoke test.`, which carries the `X-Request-Id` of the response as `requestId`, and answers 200 when that record has really left the process. For monitors of the log pipeline: look for the record where the logs arrive.',
   })
   @ApiOkResponse({ description: 'The record has left the process.', type: LoggingResponse })
+  @ApiExtension('x-smoke-test', {
+    now: 'timestamp',
+    logs: { event: 'smoke_test_executed', service: 'petsage-api', status: 'success' },
+  })
   @ApiServiceUnavailableResponse({
     description:
       'The record has not left the process: its destination refused it, did not take it within `LOG_PROBE_TIMEOUT_MS`, or so much waits for it that the record was dropped. The detail says which.',
@@ -107,6 +113,7 @@ export class SmokeTestController {
       'Hands the text in `ping` back in `pong`, unchanged, whatever it is. It tells whether a request body makes the whole way through the service and back.',
   })
   @ApiOkResponse({ description: 'The text came back.', type: EchoResponse })
+  @ApiExtension('x-smoke-test', { now: 'timestamp', echo: { ping: 'pong' } })
   echo(@Body() { ping }: EchoRequest): EchoResponse {
     return this.smokeTest.echo(ping);
   }
