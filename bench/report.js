@@ -216,7 +216,7 @@ short while each, again and again; a ratio is taken within a turn, and the media
 Where the server used less than 90 % of its core, or wrk more than 95 % of its own, something else was
 the limit: there is no ratio then, and a note says why. Latencies are those of a server under full
 load. CPU is the server's time, of all its threads, for a request. Start is from the spawn to the first
-200\. Memory is what is resident: idle a second after the first 200, and after the last load.
+200; memory is what is resident: idle a second after the first 200, and after the last load.
 
 PetSage API is \`node dist/main.js\` with its default settings: log, metrics, request ids and security
 headers are on. The log goes to /dev/null as the others' does, and like theirs it has nothing to say of
