@@ -51,6 +51,11 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 /** A schema that takes longer to be applied was not written in good faith. In milliseconds. */
 const LIMIT_MS = 2000;
 
+/** A document of more operations, or of longer paths and examples, was not either. */
+const MOST_OPERATIONS = 1000;
+const LONGEST_TEXT = 500;
+const LONGEST_EXAMPLE = 100_000;
+
 /** The OpenAPI document of a target. */
 export class ApiDocument {
   readonly operations: Operation[];
@@ -73,6 +78,11 @@ export class ApiDocument {
       if (error instanceof BrokenDocument) throw error;
       throw new BrokenDocument(`expected an OpenAPI 3.1 document, found ${String(error)}`);
     }
+    if (this.operations.length > MOST_OPERATIONS) {
+      throw new BrokenDocument(
+        `expected at most ${MOST_OPERATIONS} operations, found ${this.operations.length}`,
+      );
+    }
     if (this.operations.length === 0) {
       throw new BrokenDocument('expected operations in the OpenAPI document, found none');
     }
@@ -89,7 +99,8 @@ export class ApiDocument {
         const validate = this.ajv.compile({ $ref: `document#${encodeURI(place)}` });
         return validate(body) ? [] : (validate.errors ?? []);
       });
-      return errors.map(({ instancePath, message = '', params }) => {
+      // One is enough to tell, and a few more for what could have been otherwise.
+      return errors.slice(0, 5).map(({ instancePath, message = '', params }) => {
         const values = (params.allowedValues ?? params.allowedValue) as unknown;
         const which = values === undefined ? '' : `: ${JSON.stringify(values)}`;
         const where = instancePath || 'it';
@@ -101,9 +112,11 @@ export class ApiDocument {
   }
 
   private read(path: string, method: (typeof METHODS)[number], item: PathItemObject): Operation {
-    const documented = item[method] as OperationObject & { 'x-smoke-test'?: SmokeTest | boolean };
-    // It is put behind the address: nothing else may become a part of that.
-    if (!/^\/[\x21-\x7e]*$/.test(path)) {
+    const documented = item[method] as OperationObject & {
+      'x-smoke-test'?: SmokeTest | boolean | null;
+    };
+    // It is put behind the address: nothing but what is below that may become of it.
+    if (!/^\/[\x21-\x7e]*$/.test(path) || path.length > LONGEST_TEXT) {
       throw new BrokenDocument(`expected a path that begins with /, found ${path}`);
     }
     const parameters = [...(item.parameters ?? []), ...(documented.parameters ?? [])].map(
@@ -112,14 +125,30 @@ export class ApiDocument {
     const place = `/paths/${escape(path)}/${method}`;
     const body = documented.requestBody && this.follow(documented.requestBody).node;
     const mark = documented['x-smoke-test'];
+    const name = `${method.toUpperCase()} ${path}`;
+    if (mark === null || !['undefined', 'boolean', 'object'].includes(typeof mark)) {
+      throw new BrokenDocument(`expected x-smoke-test of ${name} to be true, false or an object`);
+    }
     const target = targetOf(path, parameters);
+    if (mark && target === undefined) {
+      throw new BrokenDocument(`expected an example of each parameter that ${name} requires`);
+    }
+    if (target !== undefined && /(^|\/)(\.|%2e){1,2}([/?]|$)/i.test(target)) {
+      throw new BrokenDocument(`expected a path without . and .., found ${target}`);
+    }
+    const example = body && exampleOf(body as RequestBodyObject);
+    if (JSON.stringify(example ?? null).length > LONGEST_EXAMPLE) {
+      throw new BrokenDocument(`expected an example of at most 100 kB of the body of ${name}`);
+    }
     const isPlain = method === 'get' && !parameters.some(({ required }) => required);
     return {
       method: method.toUpperCase(),
       path,
       target,
-      tags: [documented.tags ?? []].flat().map(String),
-      example: body && exampleOf(body as RequestBodyObject),
+      tags: [documented.tags ?? []]
+        .flat()
+        .map((tag: unknown) => String(tag).slice(0, LONGEST_TEXT)),
+      example,
       responses: Object.fromEntries(
         Object.entries(documented.responses).map(([status, response]) => [
           status,
@@ -155,7 +184,7 @@ export class ApiDocument {
     if (typeof found !== 'object' || found === null || '$ref' in found) {
       throw new BrokenDocument(`expected what ${$ref} refers to, found none`);
     }
-    return { node: found, place: $ref.replace(/^#/, '') };
+    return { node: found, place: keys.map((key) => `/${escape(key)}`).join('') };
   }
 }
 
@@ -182,11 +211,14 @@ function exampleOf({ content }: RequestBodyObject): unknown {
 
 function targetOf(path: string, parameters: ParameterObject[]): string | undefined {
   const needed = parameters.filter(({ required }) => required);
-  if (needed.some((one) => one.example === undefined || !['path', 'query'].includes(one.in))) {
+  // Where it may be: of the parameter, or of its schema.
+  const exampleOf = ({ example, schema }: ParameterObject): unknown =>
+    (example as unknown) ?? (schema as { example?: unknown } | undefined)?.example;
+  if (needed.some((one) => exampleOf(one) === undefined || !['path', 'query'].includes(one.in))) {
     return undefined;
   }
-  const textOf = ({ example }: ParameterObject) => encodeURIComponent(String(example));
-  const filled = path.replace(/\{([^}]*)\}/g, (braces, name: string) => {
+  const textOf = (parameter: ParameterObject) => encodeURIComponent(String(exampleOf(parameter)));
+  const filled = path.replace(/\{([^{}]*)\}/g, (braces, name: string) => {
     const parameter = needed.find((one) => one.in === 'path' && one.name === name);
     return parameter ? textOf(parameter) : braces;
   });

@@ -28,7 +28,7 @@ export function documentCheck(take: (document: ApiDocument) => void): Check {
   return {
     ...{ name: `GET ${path}`, route: path, tags: [], method: 'GET', path },
     judge: (exchange) => {
-      const faults = [...judgeStatus(200, exchange), ...judgeType('application/json', exchange)];
+      const faults = [...judgeStatus('200', exchange), ...judgeType('application/json', exchange)];
       if (faults.length > 0) return faults;
       // It throws where there is none that can be used.
       take(new ApiDocument(exchange.text));
@@ -57,8 +57,7 @@ function checksOfOperation(document: ApiDocument, operation: Operation, nonce: s
   const { method, path: route, target: path = route, tags, example, smokeTest } = operation;
   const { now, logs, echo = {} } = smokeTest;
   const common = { route, tags, path };
-  const success = Object.keys(operation.responses).find((status) => /^2\d\d$/.test(status));
-  const judge = (exchange: Exchange) => judgeAnswer(document, operation, success, exchange);
+  const judge = (exchange: Exchange) => judgeAnswer(document, operation, '2XX', exchange);
   const fresh = Object.fromEntries(Object.keys(echo).map((field) => [field, nonce]));
   const isObject = typeof example === 'object' && example !== null && !Array.isArray(example);
   const body = isObject ? { ...example, ...fresh } : example;
@@ -88,31 +87,47 @@ function checksOfOperation(document: ApiDocument, operation: Operation, nonce: s
   return [call, wrong];
 }
 
+/** @param expected a status, or `2XX` for any of success */
 function judgeAnswer(
   document: ApiDocument,
   { responses }: Operation,
-  status: string | undefined,
+  expected: '2XX' | '422',
   exchange: Exchange,
 ): string[] {
-  const response = status === undefined ? undefined : responses[status];
-  if (!response) return [`expected a status ${status ?? '2xx'} in the document, found none`];
-  const faults = judgeStatus(Number(status), exchange);
-  // Of another answer than the documented one nothing more is to be said.
-  if (faults.length > 0) return faults;
+  const { status } = exchange;
+  const isExpected = expected === '2XX' ? status >= 200 && status < 300 : status === 422;
+  const range = `${String(status).slice(0, 1)}XX`;
+  const response = responses[status] ?? responses[range] ?? responses.default;
+  // Of another answer than a documented one nothing more is to be said.
+  if (!isExpected || !response) {
+    const known = Object.keys(responses).filter((one) =>
+      expected === '2XX' ? one.startsWith('2') : one === expected,
+    );
+    return judgeStatus(known.join(' or ') || expected, exchange);
+  }
   const { schemas, headers } = response;
-  faults.push(...judgeRequestId(exchange));
+  const faults = judgeRequestId(exchange);
   if (!headers.includes('cache-control')) faults.push(...judgeCacheControl(exchange));
   const types = Object.keys(schemas);
   if (types.length === 0) return faults;
   const found = essence(exchange.headers['content-type'] ?? '');
-  const type = types.find((one) => essence(one) === found);
+  const type = types.find((one) => isLike(found, essence(one)));
   if (type === undefined) return [...faults, ...judgeType(types.join(' or '), exchange)];
   if (exchange.method === 'HEAD' || !found.endsWith('json')) return faults;
   return [...faults, ...judgeBody(document, schemas[type] ?? '', exchange)];
 }
 
-function judgeStatus(expected: number, { status, headers, text }: Exchange): string[] {
-  if (status === expected) return [];
+/** Whether a content type is in a range such as application/* */
+function isLike(type: string, range: string): boolean {
+  return (
+    type === range ||
+    range === '*/*' ||
+    (range.endsWith('/*') && type.startsWith(range.slice(0, -1)))
+  );
+}
+
+function judgeStatus(expected: string, { status, headers, text }: Exchange): string[] {
+  if (String(status) === expected) return [];
   const to = headers.location === undefined ? '' : ` to ${headers.location}`;
   return [`expected status ${expected}, found ${status}${to}${text && `: ${text}`}`];
 }
@@ -148,8 +163,13 @@ function judgeNow(field: string, exchange: Exchange): string[] {
   return isNow ? [] : judgeEqual(field, new Date().toISOString(), found);
 }
 
+/** undefined where the answer is no JSON, too. */
 function fieldOf({ text }: Exchange, field: string): unknown {
-  return (JSON.parse(text) as Record<string, unknown> | null)?.[field];
+  try {
+    return (JSON.parse(text) as Record<string, unknown> | null)?.[field];
+  } catch {
+    return undefined;
+  }
 }
 
 function unknownPath(method: string): Check {
@@ -157,7 +177,7 @@ function unknownPath(method: string): Check {
   return {
     ...{ name: `${method} an unknown path`, route: path, tags: [], method, path },
     judge: (exchange) => {
-      const faults = judgeStatus(404, exchange);
+      const faults = judgeStatus('404', exchange);
       if (faults.length > 0) return faults;
       return [
         ...judgeRequestId(exchange),

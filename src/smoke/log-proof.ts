@@ -4,6 +4,7 @@ import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { setTimeout as wait } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { REQUEST_ID_PREFIX } from './connection.js';
 import { UsageError } from './options.js';
 
@@ -31,24 +32,26 @@ export class LogProof {
 
   /**
    * @param source a file, a pipe, or `-` for standard input
-   * @param secrets what was sent and may not be in the log
+   * @param isSecret whether a text has what was sent and may not be in the log
    */
   constructor(
     private readonly source: string,
-    private readonly secrets: string[],
+    private readonly isSecret: (text: string) => boolean,
   ) {}
 
   /**
    * Begins to read: all that a pipe brings, or what is added to a file from now on.
    *
-   * @throws UsageError, and a system error when the file cannot be read
+   * @throws UsageError when the file cannot be read
    */
   async start(): Promise<void> {
     if (this.source === '-') {
       this.follow(process.stdin);
       return;
     }
-    const file = await statOf(this.source);
+    const file = await statOf(this.source).catch((error: unknown) => {
+      throw new UsageError(`--logs: ${(error as Error).message}`);
+    });
     if (file === undefined || file.isFile()) {
       // The service makes it with its first record.
       void this.poll(file?.size ?? 0);
@@ -89,7 +92,7 @@ export class LogProof {
     ];
   }
 
-  /** What is wrong with all that was read; it does not quote it. */
+  /** What is wrong with all that was read; it does not quote it. Empty when nothing is. */
   judgeAll(): string[] {
     return this.hasSecret || this.isSecret(this.rest)
       ? ['expected nothing secret in the log, found some that was sent']
@@ -105,7 +108,11 @@ export class LogProof {
       this.take(chunk);
     });
     stream.on('error', (error) => (this.over = error.message));
-    stream.on('end', () => (this.over = 'it ended'));
+    stream.on('end', () => {
+      // The last line too.
+      this.take(Buffer.from('\n'));
+      this.over = 'it ended';
+    });
     this.reading.signal.addEventListener('abort', () => stream.destroy());
   }
 
@@ -146,17 +153,15 @@ export class LogProof {
       this.hasSecret ||= this.isSecret(line);
     }
   }
-
-  private isSecret(text: string): boolean {
-    return this.secrets.some((secret) => text.includes(secret));
-  }
 }
 
 /** Whether a line is JSON and has these fields. */
 function hasFields(line: string, fields: Record<string, unknown>): boolean {
   try {
     const record = JSON.parse(line) as Record<string, unknown> | null;
-    return Object.entries(fields).every(([name, value]) => record?.[name] === value);
+    return Object.entries(fields).every(([name, value]) =>
+      isDeepStrictEqual(record?.[name], value),
+    );
   } catch {
     return false;
   }

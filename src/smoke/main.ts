@@ -19,14 +19,15 @@ try {
   const isExpected = error instanceof UsageError || (error as NodeJS.ErrnoException).syscall;
   if (!isExpected) throw error;
   process.stderr.write(`${(error as Error).message}\nSee: petsage-smoke --help\n`);
-  process.exitCode = EXIT_CODES.wrongUse;
+  // A verdict stays one, where a report of it cannot be written.
+  process.exitCode ??= EXIT_CODES.wrongUse;
 }
 
 async function smokeTest(options: Options): Promise<void> {
   // Before anything is asked: where it cannot be written, nothing is lost.
   const junit = options.junit === undefined ? undefined : openSync(options.junit, 'w');
   const report = await run(options, options.json ? SILENT : new ConsoleReporter());
+  if (report.outcome !== 'passed') process.exitCode = EXIT_CODES[report.outcome];
   if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   if (junit !== undefined) writeFileSync(junit, junitOf(report));
-  process.exitCode = EXIT_CODES[report.outcome];
 }

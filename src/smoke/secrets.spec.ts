@@ -9,6 +9,15 @@ describe('Secrets', () => {
     ['a cookie alone', 'Cookie', 'a=1; session=hunter2', 'unknown session hunter2'],
     ['what JSON escapes', 'X-Api-Key', 'a"quoted\\word', JSON.stringify('a"quoted\\word')],
     ['what JSON may escape', 'X-Api-Key', 'abc/d=', '{"key":"abc\\/d\\u003d"}'],
+    ['what is quoted', 'Signature', 'keyId="k",value="hunter2"', 'bad signature hunter2'],
+    [
+      'what JSON in JSON escapes',
+      'X-Api-Key',
+      'a"quoted',
+      JSON.stringify(JSON.stringify('a"quoted')),
+    ],
+    ['what HTML escapes', 'X-Api-Key', 'abc&"d', '<b>abc&amp;&quot;d</b>'],
+    ['what a URL escapes a little', 'X-Api-Key', 'abc/d=', 'https://a.example/login?key=abc/d%3d'],
     ['what a URL escapes', 'X-Api-Key', 'abc/d=', 'https://a.example/login?key=abc%2Fd%3D'],
   ])('prints no secret: %s', (_, name, value, text) => {
     const clean = new Secrets([[name, value]]).clean(text);
@@ -40,11 +49,18 @@ describe('Secrets', () => {
     expect(new Secrets([['X-Env', 'a']]).clean('a cat')).toBe('a cat');
   });
 
-  it('does not look for what is in every log', () => {
+  it('shows a text as it came where it has no secret', () => {
+    const text = JSON.stringify({ detail: 'a "quoted" word, 100%25' });
+    expect(new Secrets([['X-Key', 'hunter2']]).clean(text)).toBe(text);
+  });
+
+  it('looks in a log for what can be a secret alone', () => {
     const secrets = new Secrets([
       ['Host', 'petsage-api'],
-      ['X-Key', 'hunter2'],
+      ['X-Forwarded-Proto', 'https'],
+      ['X-Key', 'hunter2-hunter2'],
     ]);
-    expect(secrets.logged).toEqual(['hunter2']);
+    expect(secrets.isIn('{"service":"petsage-api","url":"https://a.example"}')).toBe(false);
+    expect(secrets.isIn('{"key":"hunter2-hunter2"}')).toBe(true);
   });
 });
