@@ -253,15 +253,31 @@ export function cpuSecondsOf({ pid }) {
 }
 
 /**
- * The memory that a server has resident, all of its processes, in MB (of 1024 kB, twice).
+ * What is resident of a server and all that it started, in MiB.
  *
  * @param {Server} server
  */
-export function residentMbOf({ pid }) {
+export function residentMbOf(server) {
+  return memoryOf(server, 'VmRSS');
+}
+
+/**
+ * The most that ever was.
+ *
+ * @param {Server} server
+ */
+export function peakMbOf(server) {
+  return memoryOf(server, 'VmHWM');
+}
+
+/**
+ * @param {Server} server
+ * @param {string} name
+ */
+function memoryOf({ pid }, name) {
   const sizes = familyOf(pid).map((member) => {
-    const [, kb] =
-      /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${member}/status`, 'utf8')) ?? [];
-    return Number(kb);
+    const status = readFileSync(`/proc/${member}/status`, 'utf8');
+    return Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]);
   });
   return sum(sizes) / 1024;
 }

@@ -1,11 +1,21 @@
 // Keeps PetSage API under load for a while: nothing may fail, and memory may not grow.
 // npm run soak, or node bench/soak.js --help
 import { writeFileSync } from 'node:fs';
+import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runWrk } from './load.js';
 import { peer, PETSAGE } from './peers.js';
-import { ask, prepareMachine, Refusal, residentMbOf, startServer } from './processes.js';
+import {
+  ask,
+  cpuSecondsOf,
+  keepAwake,
+  peakMbOf,
+  prepareMachine,
+  Refusal,
+  residentMbOf,
+  startServer,
+} from './processes.js';
 import { percent } from './results.js';
 
 const HELP = `Keeps PetSage API (node dist/main.js) under load: no request may fail, and memory may not grow.
@@ -35,6 +45,9 @@ const MAXIMUM_SECONDS = 6;
 const LOAD_SECONDS = 54;
 const CONNECTIONS = 50;
 
+/** Before that, V8 makes its heap as large as the load wants it. In seconds. */
+const WARM_UP_SECONDS = 30;
+
 /** Lets the service collect its garbage when it is asked to by a signal. */
 const COLLECT = `import v8 from 'node:v8';
 import vm from 'node:vm';
@@ -62,12 +75,22 @@ const TRIES = 1000;
  */
 
 /**
- * What is in memory after a minute, in MB: all that is resident, and the heap without its garbage.
+ * What is in memory after a minute, in MiB: all that is resident, the most that ever was, and the heap
+ * without its garbage.
  *
- * @typedef {{ residentMb: number, heapMb: number }} Memory
+ * @typedef {{ residentMb: number, peakMb: number, heapMb: number }} Memory
  */
 
-/** @typedef {{ maximum: number, target: number, outcome: Outcome, memory: Memory }} Minute */
+/**
+ * `serverShare` is the CPU time that the server used at the most that it can do, as a share of a core.
+ *
+ * @typedef {object} Minute
+ * @property {number} maximum
+ * @property {number} serverShare
+ * @property {number} target
+ * @property {Outcome} outcome
+ * @property {Memory} memory
+ */
 
 try {
   await main();
@@ -85,31 +108,34 @@ async function main() {
     return;
   }
   await prepareMachine();
+  const idle = keepAwake();
   const server = await startServer(peer(PETSAGE).command, {
     readsLog: true,
     env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(COLLECT)}` },
   });
   tell('Warming up');
-  await putMix(server, 0, MAXIMUM_SECONDS);
+  await putMix(server, 0, WARM_UP_SECONDS);
   /** @type {Minute[]} */
   const rounds = [];
   let requests = 0;
   let due = 0;
   for (let minute = 1; minute <= minutes; minute++) {
+    const cpu = cpuSecondsOf(server);
     const most = await putMix(server, 0, MAXIMUM_SECONDS);
+    const serverShare = (cpuSecondsOf(server) - cpu) / most.seconds;
     const maximum = most.requests / most.seconds;
     const target = maximum * LOAD;
     const outcome = await putMix(server, target, LOAD_SECONDS);
     const memory = await memoryOf(server);
-    rounds.push({ maximum, target, outcome, memory });
+    rounds.push({ maximum, serverShare, target, outcome, memory });
     requests += outcome.requests;
     due += target * outcome.seconds;
     const rate = outcome.requests / outcome.seconds;
     const failed = failuresOf(most) + failuresOf(outcome);
     tell(
-      `Minute ${minute}: at most ${Math.round(maximum)} requests/s, then ${Math.round(rate)} (${percent(rate / maximum)}), ` +
+      `Minute ${minute}: at most ${Math.round(maximum)} requests/s (${percent(serverShare)} of a core), then ${Math.round(rate)} (${percent(rate / maximum)}), ` +
         `p50 ${outcome.p50} µs, p99 ${outcome.p99} µs, ${failed} failed; ` +
-        `memory ${memory.residentMb.toFixed(1)} MB, heap ${memory.heapMb.toFixed(1)}`,
+        `memory ${memory.residentMb.toFixed(1)} MiB, peak ${memory.peakMb.toFixed(1)}, heap ${memory.heapMb.toFixed(1)}`,
     );
     if (failed > 0) throw new Refusal(detailsOf(failuresOf(most) > 0 ? most : outcome));
   }
@@ -131,10 +157,12 @@ async function main() {
     const report = {
       date,
       node: process.versions.node,
+      machine: { CPU: cpus()[0]?.model, kernel: release(), 'idle cores': idle },
       minutes,
       requests,
       reached,
       growth,
+      heapGrowth,
       rounds,
     };
     writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
@@ -199,7 +227,7 @@ async function memoryOf(server) {
     if (tries === TRIES) throw new Refusal('The service did not collect its garbage');
   }
   const heapMb = (await metric(server, /^nodejs_heap_size_used_bytes (\S+)$/m)) / 1024 ** 2;
-  return { residentMb: residentMbOf(server), heapMb };
+  return { residentMb: residentMbOf(server), peakMb: peakMbOf(server), heapMb };
 }
 
 /**
