@@ -21,15 +21,7 @@ COPY schematics schematics
 RUN npm ci --ignore-scripts --omit=dev --omit=optional --omit=peer
 
 FROM node:24-slim
-ARG GIT_REVISION=unknown
-LABEL org.opencontainers.image.title="petsage-api" \
-      org.opencontainers.image.description="The official backend API for the PetSage platform." \
-      org.opencontainers.image.vendor="PetSage" \
-      org.opencontainers.image.url="https://petsage.io" \
-      org.opencontainers.image.documentation="https://petsage.io/support" \
-      org.opencontainers.image.revision="${GIT_REVISION}"
-ENV NODE_ENV=production \
-    GIT_REVISION=${GIT_REVISION}
+ENV NODE_ENV=production
 WORKDIR /app
 # All of it belongs to root: the process can read itself, and change nothing.
 COPY package.json ./
@@ -42,3 +34,12 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8000}/system/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # No shell and no npm in between: SIGTERM reaches the process, which drains.
 CMD ["node", "dist/main.js"]
+# Last, since each commit has another one.
+ARG GIT_REVISION=unknown
+ENV GIT_REVISION=${GIT_REVISION}
+LABEL org.opencontainers.image.title="petsage-api" \
+      org.opencontainers.image.description="The official backend API for the PetSage platform." \
+      org.opencontainers.image.vendor="PetSage" \
+      org.opencontainers.image.url="https://petsage.io" \
+      org.opencontainers.image.version="1.0.0" \
+      org.opencontainers.image.revision="${GIT_REVISION}"

@@ -5,14 +5,6 @@ import { type Service, startService, stopService } from './process.js';
 
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/google-chrome'];
 
-/** Without them Chromium asks hosts of its maker. */
-const QUIET = [
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-];
-
 let service: Service;
 let browser: Browser;
 
@@ -20,9 +12,7 @@ beforeAll(async () => {
   const executablePath = BROWSERS.find((path) => existsSync(path));
   if (executablePath === undefined) throw new Error(`Expected one of ${BROWSERS.join(', ')}`);
   service = await startService({ env: { LOG_LEVEL: 'silent' } });
-  // Its sandbox refuses to run as root, as in a container.
-  const args = [...QUIET, ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])];
-  browser = await chromium.launch({ executablePath, args });
+  browser = await chromium.launch({ executablePath });
 });
 
 afterAll(async () => {
@@ -113,7 +103,9 @@ describe.each(['light', 'dark'] as const)('GET /docs in a browser, %s', (colorSc
     if (path !== undefined && colorScheme === 'light') {
       await page.setViewportSize({ width: 1000, height: 900 });
       const button = echo.getByRole('button', { name: 'Execute' });
-      await button.evaluate('(element) => element.scrollIntoView()');
+      await button.evaluate((element) => {
+        element.scrollIntoView();
+      });
       await page.screenshot({ path });
     }
 
