@@ -22,10 +22,9 @@ const LONGEST_CURL = 4000;
 
 /**
  * Puts a target to the test: waits for the version that is expected, calls what its OpenAPI document
- * says is safe to call, and asks for the version again.
+ * says is safe to call, and asks for the version again. Whatever the target does is in the report.
  *
  * @param reporter is told of everything as it happens
- * It throws nothing but faults of its own.
  */
 export async function run(options: Options, reporter: Reporter): Promise<Report> {
   const began = performance.now();
