@@ -501,6 +501,28 @@ describe('petsage-smoke', () => {
     expect(ended).toMatchObject({ code: 1, stderr: '' });
   });
 
+  it('fails where the 422 of a wrong body is not documented', async () => {
+    const content = { 'application/json': { schema: {}, example: {} } };
+    const post = { 'x-smoke-test': true, requestBody: { content }, responses: { 200: {} } };
+    const url = await target((request, response) => {
+      void text(request).then((body) => {
+        if (request.url === '/system/info' || request.url?.startsWith('/unknown')) {
+          response.statusCode = 404;
+        } else if (body === '"no object"') response.statusCode = 422;
+        response.setHeader('Content-Type', 'application/json');
+        response.setHeader('Cache-Control', 'no-store');
+        response.setHeader('X-Request-Id', request.headers['x-request-id'] ?? '');
+        response.end(request.url === '/openapi.json' ? documentOf({ '/': { post } }) : '{}');
+      });
+    });
+    const ended = await smoke([url, '--include', '/']);
+    expect(failuresOf(ended).slice(0, 2)).toEqual([
+      '✗ POST / with a wrong body',
+      '    expected status 422 in the document, found none',
+    ]);
+    expect(ended).toMatchObject({ code: 1, stderr: '' });
+  });
+
   it('gives up on a target that answers nothing but its document', async () => {
     const paths = Array.from({ length: 1000 }, (_, i) => [`/${i}`, getOf({})] as const);
     const url = await target((request, response) => {

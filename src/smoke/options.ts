@@ -42,8 +42,9 @@ Which version
 What
   --include TAG|PATH          only these operations; * stands for anything; may be repeated
   --exclude TAG|PATH          not these; may be repeated
-  --header 'NAME: VALUE'      sent with every request, and never printed when it is longer than three
-                              characters; @FILE reads one from each line; may be repeated
+  --header 'NAME: VALUE'      sent with every request; the value is a secret, which is never printed, from
+                              four characters on and but for Accept, Host and the like; @FILE reads one
+                              from each line; may be repeated
   --timeout TIME              how long one request may take (default 10s)
   --concurrency N             how many checks at the same time (default 4)
 
