@@ -22,8 +22,8 @@ import { HttpAdapter } from '../src/platform/http/adapter.js';
 import { HttpModule } from '../src/platform/http/http.module.js';
 import { Lifecycle } from '../src/platform/lifecycle/lifecycle.js';
 import { requestContext } from '../src/platform/logging/request-log.js';
-import { type Answer, send, sendRaw } from './http.js';
-import { until } from './until.js';
+import { type Answer, send, sendRaw } from './fixtures/http.js';
+import { waitFor } from './fixtures/wait-for.js';
 
 /** Handlers in all the ways in which Nest's users write them. */
 @Controller()
@@ -301,7 +301,7 @@ describe('the HTTP adapter', () => {
       // Node itself keeps the last request of a connection that is open.
       await send(app, 'GET', '/text', {}, '', agent);
       const before = requests.slice(0, 16);
-      await until(() => {
+      await waitFor(() => {
         collectGarbage();
         return before.every((request) => request.deref() === undefined);
       });

@@ -15,8 +15,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { jest } from '@jest/globals';
-import { startService, stopService } from './process.js';
-import { until } from './until.js';
+import { startService, stopService } from './fixtures/process.js';
+import { waitFor } from './fixtures/wait-for.js';
 
 // Each run of the builder builds the project.
 jest.setTimeout(240_000);
@@ -262,7 +262,7 @@ describe('npm run feature', () => {
     );
     const stderr = text(child.stderr);
     const exit = once(child, 'exit');
-    await until(() => existsSync(join(project, 'src/features/pet-profile')));
+    await waitFor(() => existsSync(join(project, 'src/features/pet-profile')));
     child.kill('SIGTERM');
     expect(await stderr).toBe('Interrupted by SIGTERM\nNothing was changed.\n');
     expect(await exit).toEqual([1, null]);

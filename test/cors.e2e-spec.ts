@@ -1,5 +1,5 @@
-import type { TestApp } from './app.js';
-import { send } from './http.js';
+import type { TestApp } from './fixtures/app.js';
+import { send } from './fixtures/http.js';
 
 const ECHO = '/api/v1/system/smoke-test';
 const ALLOWED = { Origin: 'https://app.petsage.io' };
@@ -11,7 +11,7 @@ const PREFLIGHT = {
 
 // Settings are read when the modules load.
 process.env.CORS_ORIGINS = 'https://app.petsage.io,http://localhost:3000';
-const { createTestApp } = await import('./app.js');
+const { createTestApp } = await import('./fixtures/app.js');
 
 describe('CORS_ORIGINS=https://app.petsage.io,http://localhost:3000', () => {
   let app: TestApp['app'];

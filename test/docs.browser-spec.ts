@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { type Service, startService, stopService } from './process.js';
+import { type Service, startService, stopService } from './fixtures/process.js';
 
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/google-chrome'];
 

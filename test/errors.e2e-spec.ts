@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import type { Request, Response } from 'express';
-import { createTestApp, type TestApp } from './app.js';
-import { type Answer, portOf, send, sendRaw } from './http.js';
+import { createTestApp, type TestApp } from './fixtures/app.js';
+import { type Answer, portOf, send, sendRaw } from './fixtures/http.js';
 
 const ECHO = '/api/v1/system/smoke-test';
 const JSON_TYPE = { 'Content-Type': 'application/json' };

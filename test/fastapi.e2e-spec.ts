@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { createTestApp, type TestApp } from './app.js';
-import { send } from './http.js';
+import { createTestApp, type TestApp } from './fixtures/app.js';
+import { send } from './fixtures/http.js';
 
 interface Answer {
   status: number;

@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { runToEnd, startService, stopService } from './process.js';
-import { until } from './until.js';
+import { runToEnd, startService, stopService } from './fixtures/process.js';
+import { waitFor } from './fixtures/wait-for.js';
 
 const SOURCES = [
   'package.json',
@@ -178,7 +178,7 @@ describe('a folder that is dropped into src/features', () => {
     );
     await once(socket, 'data');
     const ended = stopService(service);
-    await until(() => refused(`${service.url}/system/healthz`));
+    await waitFor(() => refused(`${service.url}/system/healthz`));
     socket.write('{"name":"Rex","age":3}');
     const { code, stdout } = await ended;
     expect(code).toBe(0);

@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { type Service, startService, stopService } from './process.js';
-import { until } from './until.js';
+import { type Service, startService, stopService } from './fixtures/process.js';
+import { waitFor } from './fixtures/wait-for.js';
 
 /** How many requests are made, and from which seed: the same seed makes the same requests. */
 const COUNT = Number(process.env.FUZZ_REQUESTS ?? 3000);
@@ -243,7 +243,7 @@ describe(`${COUNT} requests that no client would make (seed ${SEED})`, () => {
       const heap = async () => {
         const before = await collections();
         // Node does not count each one: a collection within another is lost.
-        await until(async () => {
+        await waitFor(async () => {
           service.process.kill('SIGUSR2');
           return (await collections()) > before;
         });
@@ -278,7 +278,7 @@ describe(`${COUNT} requests that no client would make (seed ${SEED})`, () => {
       }
       expect(await heap()).toBeLessThan(before + 4);
       // None is still open, but for this one.
-      await until(async () => {
+      await waitFor(async () => {
         const metrics = await (await fetch(`${service.url}/metrics`)).text();
         return metrics.includes('http_requests_in_flight 1\n');
       });

@@ -7,10 +7,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { NextFunction, Request, Response } from 'express';
-import { createTestApp, type LogRecord, type TestApp } from './app.js';
-import { portOf, send, sendRaw } from './http.js';
-import { flood, openPipe, type Run, type Service, startService, stopService } from './process.js';
-import { until } from './until.js';
+import { createTestApp, type LogRecord, type TestApp } from './fixtures/app.js';
+import { portOf, send, sendRaw } from './fixtures/http.js';
+import {
+  flood,
+  openPipe,
+  type Run,
+  type Service,
+  startService,
+  stopService,
+} from './fixtures/process.js';
+import { waitFor } from './fixtures/wait-for.js';
 
 const READYZ = '/system/readyz';
 
@@ -27,7 +34,7 @@ async function readiness(service: Service) {
 }
 
 async function untilIs(service: Service, state: 'up' | 'down', check: string): Promise<void> {
-  await until(async () => {
+  await waitFor(async () => {
     const answer = await fetch(service.url + READYZ);
     const { checks } = (await answer.json()) as { checks: Record<string, string> };
     return checks[check] === state;
@@ -278,7 +285,7 @@ describe('GET /metrics', () => {
     );
     await once(socket, 'data');
     const askedAt = performance.now();
-    await until(() => performance.now() - askedAt > 50);
+    await waitFor(() => performance.now() - askedAt > 50);
     const waited = performance.now() - askedAt;
     socket.write('{"ping":"p"}');
     await text(socket);
@@ -304,14 +311,14 @@ describe('GET /metrics', () => {
     });
     await expect(send(faulty, 'GET', '/broken')).rejects.toThrow();
     const series = 'count{method="GET",route="unmatched",status="500"} 1\n';
-    await until(async () => (await send(faulty, 'GET', '/metrics')).text.includes(series));
+    await waitFor(async () => (await send(faulty, 'GET', '/metrics')).text.includes(series));
   });
 
   it('counts a request that the client left as 499', async () => {
     const head = 'POST /api/v1/system/smoke-test HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n';
     connect(portOf(app), '127.0.0.1').end(`${head}{`);
     const series = 'method="POST",route="/api/v1/system/smoke-test",status="499"';
-    await until(async () => (await counts())[series] === 1);
+    await waitFor(async () => (await counts())[series] === 1);
   });
 
   it('has the state of the process', async () => {
@@ -342,7 +349,7 @@ describe('GET /metrics', () => {
     const names = new Set(readme.match(/\b(petsage|http)_[a-z_]+/g));
     expect(names.size).toBeGreaterThan(10);
     // Durations are there from the first request that is over.
-    await until(async () => Object.keys(await counts()).length > 0);
+    await waitFor(async () => Object.keys(await counts()).length > 0);
     const text = await metrics();
     expect(
       [...names].filter((name) => !text.includes(`${name}{`) && !text.includes(`${name} `)),

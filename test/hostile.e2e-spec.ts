@@ -5,10 +5,10 @@ import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import type { Request, Response } from 'express';
 import { Lifecycle } from '../src/platform/lifecycle/lifecycle.js';
-import { createTestApp, type TestApp } from './app.js';
-import { portOf, send, sendRaw } from './http.js';
-import { type Service, startService, stopService } from './process.js';
-import { until } from './until.js';
+import { createTestApp, type TestApp } from './fixtures/app.js';
+import { portOf, send, sendRaw } from './fixtures/http.js';
+import { type Service, startService, stopService } from './fixtures/process.js';
+import { waitFor } from './fixtures/wait-for.js';
 
 const ECHO = '/api/v1/system/smoke-test';
 const JSON_TYPE = 'Content-Type: application/json\r\n';
@@ -109,7 +109,7 @@ describe('a request whose end a proxy may see elsewhere', () => {
     const before = log.length;
     const received = await sendRaw(app, get(headers) + HIDDEN);
     expect(answersIn(received)).toEqual([[400, JSON.stringify({ detail })]]);
-    await until(() => log.length > before);
+    await waitFor(() => log.length > before);
     expect(log.slice(before)).toEqual([expect.objectContaining({ status: 400 })]);
   });
 
@@ -280,9 +280,9 @@ describe('a client that takes its time', () => {
           resolve(count);
         });
       });
-    await until(async () => (await connections()) === 1);
+    await waitFor(async () => (await connections()) === 1);
     const startedAt = performance.now();
-    await until(async () => (await connections()) === 0);
+    await waitFor(async () => (await connections()) === 0);
     expect(performance.now() - startedAt).toBeGreaterThan(200);
     socket.destroy();
   });
@@ -305,7 +305,7 @@ describe('a client that takes its time', () => {
         socket[leave]();
       }
     }
-    await until(() => app.get(Lifecycle).connections.requests === 0);
+    await waitFor(() => app.get(Lifecycle).connections.requests === 0);
     expect((await send(app, 'GET', '/system/healthz')).status).toBe(200);
   });
 });

@@ -5,10 +5,17 @@ import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Lifecycle } from '../src/platform/lifecycle/lifecycle.js';
-import { createTestApp, type LogRecord } from './app.js';
-import { sendRaw } from './http.js';
-import { ended, isWorking, runToEnd, type Service, startService, stopService } from './process.js';
-import { until } from './until.js';
+import { createTestApp, type LogRecord } from './fixtures/app.js';
+import { sendRaw } from './fixtures/http.js';
+import {
+  ended,
+  isWorking,
+  runToEnd,
+  type Service,
+  startService,
+  stopService,
+} from './fixtures/process.js';
+import { waitFor } from './fixtures/wait-for.js';
 
 const LIVENESS = '{"status":"ok","message":"PetSage API is alive and running!"}';
 const DRAINING = '{"status":"draining","checks":{}}';
@@ -39,7 +46,7 @@ async function attempt(url: string, agent: Agent | false = false, body?: string)
   }
 }
 
-/** Repeats a request, one after the other, until nobody takes connections any more. */
+/** Repeats a request, one after the other, waitFor nobody takes connections any more. */
 async function repeat(url: string, agent?: Agent, body?: string): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (;;) {
@@ -56,7 +63,7 @@ async function open(service: Service): Promise<Socket> {
   return socket.on('error', () => undefined);
 }
 
-/** Connects, again whenever the connection is closed, until nobody takes connections any more. */
+/** Connects, again whenever the connection is closed, waitFor nobody takes connections any more. */
 async function comeBack(service: Service, use: (socket: Socket) => void): Promise<void> {
   for (;;) {
     const socket = await open(service).catch(() => undefined);
@@ -86,7 +93,7 @@ function recordsOf(stdout: string): LogRecord[] {
 }
 
 async function isDraining(service: Service): Promise<void> {
-  await until(async () => (await attempt(`${service.url}/system/readyz`)).body === DRAINING);
+  await waitFor(async () => (await attempt(`${service.url}/system/readyz`)).body === DRAINING);
 }
 
 describe('SIGTERM under load', () => {
@@ -179,7 +186,7 @@ describe('the end of the process', () => {
     const clients = Array.from({ length: 20 }, () =>
       comeBack(service, (socket) => socket.write(upload)),
     );
-    await until(async () => {
+    await waitFor(async () => {
       const { body = '' } = await attempt(`${service.url}/metrics`);
       return body.includes('http_requests_in_flight 21\n');
     });

@@ -9,10 +9,17 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import type { ExecutionContext } from '@nestjs/common';
-import { createTestApp, type LogRecord } from './app.js';
-import { portOf, send, sendRaw } from './http.js';
-import { flood, openPipe, runToEnd, type Service, startService, stopService } from './process.js';
-import { until } from './until.js';
+import { createTestApp, type LogRecord } from './fixtures/app.js';
+import { portOf, send, sendRaw } from './fixtures/http.js';
+import {
+  flood,
+  openPipe,
+  runToEnd,
+  type Service,
+  startService,
+  stopService,
+} from './fixtures/process.js';
+import { waitFor } from './fixtures/wait-for.js';
 
 const D = '/v1/health/smoke-test';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -59,7 +66,7 @@ describe('the records of a request', () => {
     const { app, log } = await shared;
     log.length = 0;
     const answer = await send(app, method, path, headers);
-    await until(() => log.some(({ msg }) => msg === 'Request completed'));
+    await waitFor(() => log.some(({ msg }) => msg === 'Request completed'));
     return { answer, records: [...log] };
   }
 
@@ -116,7 +123,7 @@ describe('the records of a request', () => {
     );
     await once(app.getHttpServer(), 'request');
     socket.destroy();
-    await until(() => log.length > 0);
+    await waitFor(() => log.length > 0);
     expect(log).toMatchObject([{ msg: 'Request cut off', route: '/api/v1/system/smoke-test' }]);
     expect(log[0]).not.toHaveProperty('status');
   });
@@ -132,9 +139,9 @@ describe('the records of a request', () => {
     let asked = 0;
     app.getHttpServer().on('request', () => (asked += 1));
     socket.write(ask('/', 'first') + ask('/nope', 'second') + ask('/nope', 'third'));
-    await until(() => asked === 3);
+    await waitFor(() => asked === 3);
     socket.destroy();
-    await until(() => log.length === 3);
+    await waitFor(() => log.length === 3);
     expect(log).toMatchObject(
       ['first', 'second', 'third'].map((requestId) => ({
         requestId,
@@ -148,7 +155,7 @@ describe('the records of a request', () => {
     log.length = 0;
     await sendRaw(app, 'hello\r\n\r\n');
     await send(app, 'GET', '/docs/nope');
-    await until(() => log.length === 2);
+    await waitFor(() => log.length === 2);
     expect(log).toMatchObject([
       { route: 'unmatched', status: 400, requestId: expect.stringMatching(UUID) as string },
       { route: 'unmatched', status: 404 },
@@ -165,7 +172,7 @@ describe('the records of a request', () => {
       });
     });
     await expect(send(app, 'GET', '/')).rejects.toThrow('aborted');
-    await until(() => log.length === 2);
+    await waitFor(() => log.length === 2);
     expect(log).toMatchObject([
       { context: 'ErrorFilter', err: { message: 'unforeseen' } },
       { context: 'RequestLog', level: 'error', msg: 'Request broken off by an error' },
@@ -189,7 +196,7 @@ describe('the records of a request', () => {
     await send(app, 'POST', '/api/v1/system/smoke-test');
     // Records come in the order of the requests, so this one's comes after any of those.
     await send(app, 'GET', '/nope');
-    await until(() => log.length > 0);
+    await waitFor(() => log.length > 0);
     expect(log).toMatchObject([{ status: 404 }]);
   });
 
@@ -202,7 +209,7 @@ describe('the records of a request', () => {
       });
     });
     await send(app, 'GET', '/system/healthz');
-    await until(() => log.length > 1);
+    await waitFor(() => log.length > 1);
     expect(log).toMatchObject([
       { level: 'error', err: { message: 'unforeseen' } },
       { level: 'error', msg: 'Request completed', route: '/system/healthz', status: 500 },
@@ -319,7 +326,7 @@ describe('standard output on a pipe', () => {
 
     const output = text(new Socket({ fd: readable, readable: true, writable: false }));
     let calls = 2;
-    await until(async () => {
+    await waitFor(async () => {
       calls += 1;
       return (await ask(service)).status === 200;
     });
@@ -415,7 +422,7 @@ describe('LOG_FILE', () => {
     });
     await limit('unlimited:unlimited');
     let calls = 1;
-    await until(async () => {
+    await waitFor(async () => {
       calls += 1;
       return (await ask(service)).status === 200;
     });
@@ -449,7 +456,7 @@ describe('LOG_FILE', () => {
       await rename(file, old);
       moved.push(old);
       service.process.kill('SIGHUP');
-      await until(isReopened);
+      await waitFor(isReopened);
     }
     expect(await Promise.all(loads)).toEqual([5000, 5000, 5000, 5000]);
     await stopService(service);
@@ -465,7 +472,7 @@ describe('LOG_FILE', () => {
     const service = await startService({ env: { LOG_FILE: file } });
     await rename(place, `${place}-moved`);
     service.process.kill('SIGHUP');
-    await until(async () => (await readFile(`${place}-moved/x.log`, 'utf8')).includes('ENOENT'));
+    await waitFor(async () => (await readFile(`${place}-moved/x.log`, 'utf8')).includes('ENOENT'));
     expect(await ask(service)).toMatchObject({ status: 200 });
     await stopService(service);
   });
@@ -476,7 +483,7 @@ describe('the end of the process', () => {
     const file = join(folder, 'term.log');
     const service = await startService({ env: { LOG_FILE: file } });
     const loads = ['a-', 'b-', 'c-'].map((name) => flood(service, name, 1_000_000));
-    await until(async () => (await readFile(file, 'utf8')).split('\n').length > 2000);
+    await waitFor(async () => (await readFile(file, 'utf8')).split('\n').length > 2000);
     const { code, stderr } = await stopService(service);
     expect([code, stderr]).toEqual([0, '']);
     const ids = new Set(idsOf(recordsIn(await readFile(file, 'utf8'))));
@@ -500,7 +507,7 @@ describe('the end of the process', () => {
     );
     await once(socket, 'data');
     const ended = stopService(service);
-    await until(async () => (await readFile(file, 'utf8')).includes('SIGTERM: draining'));
+    await waitFor(async () => (await readFile(file, 'utf8')).includes('SIGTERM: draining'));
     socket.destroy();
     expect(await ended).toMatchObject({ code: 0 });
     expect(recordsIn(await readFile(file, 'utf8'))).toContainEqual(

@@ -10,8 +10,8 @@ import type {
 import { parseYaml } from '@redocly/openapi-core';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import { createTestApp, type TestApp } from './app.js';
-import { type Answer, send, sendRaw } from './http.js';
+import { createTestApp, type TestApp } from './fixtures/app.js';
+import { type Answer, send, sendRaw } from './fixtures/http.js';
 
 /** An operation of the document, ready to be called. */
 interface Operation {

@@ -5,7 +5,7 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { runToEnd, startService, stopService } from './process.js';
+import { runToEnd, startService, stopService } from './fixtures/process.js';
 
 describe('node dist/main.js', () => {
   it('serves the application until it is told to stop', async () => {

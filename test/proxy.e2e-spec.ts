@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import { send } from './http.js';
+import { send } from './fixtures/http.js';
 
 const FORWARDED = {
   'X-Forwarded-For': '203.0.113.9, 198.51.100.7',
@@ -9,7 +9,7 @@ const FORWARDED = {
 
 // Settings are read when the modules load.
 process.env.TRUST_PROXY = '1';
-const { createTestApp } = await import('./app.js');
+const { createTestApp } = await import('./fixtures/app.js');
 
 describe('TRUST_PROXY=1', () => {
   it('believes the nearest proxy, and nobody before it', async () => {

@@ -1,5 +1,5 @@
-import { createTestApp, type TestApp } from './app.js';
-import { sendRaw } from './http.js';
+import { createTestApp, type TestApp } from './fixtures/app.js';
+import { sendRaw } from './fixtures/http.js';
 
 /** To the byte: what OWASP's header project and Helmet advise for an API. */
 const ALL = [

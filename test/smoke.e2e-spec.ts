@@ -12,7 +12,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Server
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { type Ended, type Service, startService, stopService } from './process.js';
+import { type Ended, type Service, startService, stopService } from './fixtures/process.js';
 
 const OLD = 'aaaaaaaaaa';
 const NEW = 'bbbbbbbbbb';

@@ -4,9 +4,15 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LogRecord } from './app.js';
-import { isWorking, runToEnd, type Service, startService, stopService } from './process.js';
-import { until } from './until.js';
+import type { LogRecord } from './fixtures/app.js';
+import {
+  isWorking,
+  runToEnd,
+  type Service,
+  startService,
+  stopService,
+} from './fixtures/process.js';
+import { waitFor } from './fixtures/wait-for.js';
 
 const TWO = { WEB_CONCURRENCY: '2' };
 
@@ -43,7 +49,7 @@ async function startDraining(): Promise<{ service: Service; workers: number[] }>
   await isWorking(service, 2);
   const workers = await pidsOfWorkers(service);
   service.process.kill('SIGTERM');
-  await until(async () => (await ask(service, '/system/readyz')).status === 503);
+  await waitFor(async () => (await ask(service, '/system/readyz')).status === 503);
   return { service, workers };
 }
 
@@ -85,7 +91,7 @@ describe('WEB_CONCURRENCY', () => {
       await isWorking(service, 2);
       const newest = Math.max(...(await pidsOfWorkers(service)));
       process.kill(newest, 'SIGKILL');
-      await until(async () => !(await pidsOfWorkers(service)).includes(newest));
+      await waitFor(async () => !(await pidsOfWorkers(service)).includes(newest));
       expect((await ask(service, '/system/healthz')).status).toBe(200);
     }
     await isWorking(service, 2);
@@ -150,7 +156,7 @@ describe('WEB_CONCURRENCY', () => {
     // One that can do nothing any more as well.
     process.kill(Number(workers[1]), 'SIGSTOP');
     expect((await stopService(service)).code).toBe(143);
-    await until(() => workers.every((pid) => !isAlive(pid)));
+    await waitFor(() => workers.every((pid) => !isAlive(pid)));
   });
 
   it('ends with code 1 when a worker did not end in good order', async () => {
@@ -176,7 +182,7 @@ describe('WEB_CONCURRENCY', () => {
     await isWorking(service, 2);
     await rename(file, `${file}.1`);
     service.process.kill('SIGHUP');
-    await until(async () => {
+    await waitFor(async () => {
       await ask(service, '/nope');
       const log = await readFile(file, 'utf8').catch(() => '');
       return log.includes('"worker":1') && log.includes('"worker":2');

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { createTestApp, type TestApp } from '../app.js';
-import { type Answer, send } from '../http.js';
+import { createTestApp, type TestApp } from '../fixtures/app.js';
+import { type Answer, send } from '../fixtures/http.js';
 
 const ISO_UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
