@@ -1,8 +1,6 @@
-import cluster from 'node:cluster';
 import { constants } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { ToPrimary, ToWorker } from './platform/cluster/primary.js';
 import type { Settings } from './platform/config.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
 
@@ -14,9 +12,6 @@ const HURRIED_FLUSH_MS = 100;
 
 /** How long the features may take to release what they hold, in milliseconds. */
 const RELEASE_MS = 5000;
-
-/** How much longer than all of that workers may take, in milliseconds. */
-const WORKERS_MARGIN_MS = 5000;
 
 // Node warns of what a program calls, not its packages; in the bundle it cannot tell them apart.
 process.noDeprecation = true;
@@ -33,19 +28,11 @@ try {
   const { openLog } = await import('./platform/logging/open-log.js');
   log = await openLog(settings);
   if (settings.LOG_FILE !== undefined) reopenOnHangUp(log);
-  if (settings.WEB_CONCURRENCY !== undefined && cluster.isPrimary) {
-    await runWorkers(settings, settings.WEB_CONCURRENCY, log);
-  } else {
-    const { createApp } = await import('./app.js');
-    const app = await createApp({ log });
-    process.on('uncaughtException', endByError);
-    if (cluster.isWorker) {
-      const { allDoorsClosed } = await import('./platform/cluster/worker.js');
-      app.get(Lifecycle).connections.othersClosed = allDoorsClosed;
-    }
-    await listen(app, settings);
-    stop = (signal) => drain(app, settings, signal);
-  }
+  const { createApp } = await import('./app.js');
+  const app = await createApp({ log });
+  process.on('uncaughtException', endByError);
+  await listen(app, settings);
+  stop = (signal) => drain(app, settings, signal);
 } catch (error) {
   for (const reason of error instanceof AggregateError ? error.errors : [error]) {
     const message = (reason instanceof Error && reason.message.trim()) || String(reason);
@@ -89,39 +76,8 @@ function handleSignals(): void {
     void (stop ? stop(signal) : end(0)).catch(endByError);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    // A terminal sends its signal to the workers too, who get it from the primary.
-    process.on(signal, cluster.isPrimary ? handle : () => undefined);
+    process.on(signal, handle);
   }
-  if (cluster.isWorker) {
-    process.on('message', (message: ToWorker) => {
-      if ('signal' in message) handle(message.signal);
-    });
-    const isHearing: ToPrimary = { ears: 'open' };
-    process.send?.(isHearing);
-  }
-}
-
-async function runWorkers(settings: Settings, count: number, log: LogDestination): Promise<void> {
-  const { createLogging } = await import('./platform/logging/logging.js');
-  const { Primary } = await import('./platform/cluster/primary.js');
-  Logger.overrideLogger(createLogging(settings, log).logger);
-  process.on('uncaughtException', endByError);
-  const primary = new Primary(count);
-  process.on('exit', () => {
-    primary.kill();
-  });
-  if (settings.LOG_FILE !== undefined) {
-    process.on('SIGHUP', () => {
-      primary.hangUp();
-    });
-  }
-  const { SHUTDOWN_DELAY_MS, SHUTDOWN_TIMEOUT_MS } = settings;
-  const limitMs =
-    SHUTDOWN_DELAY_MS + SHUTDOWN_TIMEOUT_MS + RELEASE_MS + LAST_FLUSH_MS + WORKERS_MARGIN_MS;
-  stop = async (signal) => {
-    await end((await primary.stop(signal, limitMs)) ? 0 : 1);
-  };
-  if (!(await primary.start())) await end(1);
 }
 
 async function drain(

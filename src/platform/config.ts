@@ -134,11 +134,6 @@ export class Settings {
   @Matches(/^[\w.+/-]{1,128}$/, { message: 'expected a commit, such as 4f2a9c1' })
   GIT_REVISION: string = 'unknown';
 
-  /** How many worker processes share the port. Unset is one process, without any worker. */
-  @WholeNumber(1, 256)
-  @IsOptional()
-  WEB_CONCURRENCY?: number;
-
   /** Node's own; of these, a limit of the heap is of interest here. */
   @IsString()
   NODE_OPTIONS: string = '';

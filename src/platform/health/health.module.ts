@@ -2,7 +2,6 @@ import { Global, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import { Registry } from 'prom-client';
-import { ClusterMetrics } from '../cluster/cluster-metrics.js';
 import { EventLoopIndicator } from './event-loop.indicator.js';
 import { HeapIndicator } from './heap.indicator.js';
 import { InfoController } from './info.controller.js';
@@ -23,7 +22,6 @@ import { Readiness } from './readiness.service.js';
   providers: [
     { provide: Registry, useFactory: createRegistry },
     Metrics,
-    ClusterMetrics,
     Readiness,
     EventLoopIndicator,
     HeapIndicator,

@@ -21,9 +21,6 @@ export function createRegistry(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
-  // Of several workers the latest, so that an alert on restarts sees theirs; by default it is left out.
-  const startTime = registry.getSingleMetric('process_start_time_seconds');
-  Object.assign(startTime ?? {}, { aggregator: 'max' });
   return registry;
 }
 
@@ -57,7 +54,6 @@ export class Metrics {
       name: 'petsage_build_info',
       help: 'What runs: always 1.',
       labelNames: ['version', 'revision', 'node'],
-      aggregator: 'first',
       registers,
     }).set(
       {
@@ -80,7 +76,6 @@ export class Metrics {
       name: 'petsage_readiness_check_up',
       help: 'Readiness checks: 1 for one that is up or degraded, 0 for one that is down.',
       labelNames: ['check', 'optional'],
-      aggregator: 'min',
       registers,
       async collect() {
         const states = await readiness.states();
@@ -106,7 +101,6 @@ export class Metrics {
     new Gauge({
       name: 'petsage_log_oldest_unwritten_seconds',
       help: 'How long the oldest log record that is not written has waited.',
-      aggregator: 'max',
       registers,
       collect() {
         this.set(log.state().oldestUnwrittenMs / 1000);

@@ -27,7 +27,6 @@ export class RequestDurations {
   readonly name = NAME;
   readonly help = 'How long requests took, from their headers to the end of the answer.';
   readonly type = 'histogram';
-  readonly aggregator = 'sum';
   private readonly series: Series[] = [];
   private readonly index = new Map<string, Map<string, Map<number, Series>>>();
 
@@ -47,8 +46,14 @@ export class RequestDurations {
 
   /** As prom-client's metrics answer. */
   get() {
-    const { name, help, type, aggregator } = this;
-    return Promise.resolve({ name, help, type, aggregator, values: this.series.flatMap(valuesOf) });
+    const { name, help, type } = this;
+    return Promise.resolve({
+      name,
+      help,
+      type,
+      aggregator: 'sum',
+      values: this.series.flatMap(valuesOf),
+    });
   }
 
   /** Counts from the beginning. */

@@ -14,7 +14,7 @@ const SWEEP_MS = 100;
  */
 const QUIET_MS = 50;
 
-/** How long it waits for such a moment, then for other processes, in milliseconds. */
+/** How long it waits for such a moment, in milliseconds. */
 const DOOR_LIMIT_MS = 1000;
 
 /** One connection of a client. */
@@ -33,8 +33,6 @@ interface Connection {
 export class Connections {
   private readonly open = new Map<Socket, Connection>();
   private readonly observers: ((end: RequestEnd) => void)[] = [];
-  /** Resolves when the other processes that take connections on the port take no more either. */
-  othersClosed: () => Promise<void> = () => Promise.resolve();
   private server: Server | undefined;
   private isLeaving = false;
   /** Counts what comes and goes: connections, requests and answers. */
@@ -154,7 +152,6 @@ export class Connections {
         resolve();
       });
     });
-    await Promise.race([this.othersClosed(), wait(DOOR_LIMIT_MS, undefined, { ref: false })]);
     this.held = undefined;
     for (const next of held) next();
     await closed;

@@ -1,4 +1,3 @@
-import cluster from 'node:cluster';
 import { type DynamicModule, type LoggerService, Module } from '@nestjs/common';
 import { Logger, LoggerModule, type Params, PinoLogger } from 'nestjs-pino';
 import { pino, stdSerializers, stdTimeFunctions } from 'pino';
@@ -33,18 +32,13 @@ function describeError(error: unknown): unknown {
 
 /**
  * Makes the application's log: one JSON object a line, with `level` as a word, `time` in ISO 8601,
- * `msg`, `service` and `version`, the `worker` where there are several, and an error under `err` with
- * its stack.
+ * `msg`, `service` and `version`, and an error under `err` with its stack.
  */
 export function createLogging(settings: Settings, destination: LogDestination): Logging {
   const root = pino(
     {
       level: settings.LOG_LEVEL,
-      base: {
-        service: packageInfo.name,
-        version: packageInfo.version,
-        ...(cluster.worker && { worker: cluster.worker.id }),
-      },
+      base: { service: packageInfo.name, version: packageInfo.version },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },

@@ -2,16 +2,13 @@ import { close, constants, fstatSync, openSync, statSync, write } from 'node:fs'
 import type { Settings } from '../config.js';
 import { LogDestination, type LogTarget } from './log-destination.js';
 
-/** What Linux writes to a pipe in one piece, in bytes, whoever else writes to it. */
-const PIPE_BUF = 4096;
-
 /**
  * Opens where the log goes: `LOG_FILE`, or standard output, which a person at a terminal gets to
  * read and everybody else as JSON.
  *
  * @throws Error that names the setting, when the file cannot be opened
  */
-export async function openLog({ LOG_FILE, WEB_CONCURRENCY }: Settings): Promise<LogDestination> {
+export async function openLog({ LOG_FILE }: Settings): Promise<LogDestination> {
   if (LOG_FILE !== undefined) return new LogDestination(new LogFile(LOG_FILE));
   // Node makes a pipe non-blocking the first time that process.stdout is touched. On a blocking one,
   // a reader that has stopped would hold a write, and with it the end of the process, forever. What
@@ -26,9 +23,7 @@ export async function openLog({ LOG_FILE, WEB_CONCURRENCY }: Settings): Promise<
       throw new Error('Standard output cannot be opened anew');
     },
   };
-  // Processes share it, and no record of one is to stand in the middle of another's.
-  const writeLimit = WEB_CONCURRENCY === undefined ? undefined : PIPE_BUF;
-  return new LogDestination(output, isTTY ? await forPeople() : undefined, writeLimit);
+  return new LogDestination(output, isTTY ? await forPeople() : undefined);
 }
 
 /** A file that is appended to. */
