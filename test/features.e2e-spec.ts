@@ -169,7 +169,7 @@ describe('a folder that is dropped into src/features', () => {
       200,
       {
         status: 'degraded',
-        checks: { event_loop: 'up', heap: 'up', log: 'up', pet_registry: 'down' },
+        checks: { event_loop: 'up', log: 'up', pet_registry: 'down' },
       },
     ]);
     const socket = connect(Number(new URL(service.url).port), '127.0.0.1');

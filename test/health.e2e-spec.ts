@@ -56,7 +56,7 @@ describe('GET /system/readyz', () => {
     const { status, headers, text } = await send(app, 'GET', READYZ);
     expect([status, text]).toEqual([
       200,
-      '{"status":"ok","checks":{"event_loop":"up","heap":"up","log":"up"}}',
+      '{"status":"ok","checks":{"event_loop":"up","log":"up"}}',
     ]);
     expect(headers['cache-control']).toBe('no-store');
     const head = await send(app, 'HEAD', READYZ);
@@ -76,7 +76,7 @@ describe('GET /system/readyz', () => {
     await untilIs(service, 'down', 'event_loop');
     expect(await readiness(service)).toEqual([
       503,
-      { status: 'error', checks: { event_loop: 'down', heap: 'up', log: 'up' } },
+      { status: 'error', checks: { event_loop: 'down', log: 'up' } },
     ]);
     service.process.kill('SIGUSR2');
     await untilIs(service, 'up', 'event_loop');
@@ -101,43 +101,6 @@ describe('GET /system/readyz', () => {
     expect(stdout).not.toContain('"msg":"Request completed"');
   });
 
-  it('is 503 while the heap is full, and recovers', async () => {
-    // What is garbage is not what fills a heap: it is collected before it is counted.
-    const fill = `import v8 from 'node:v8';
-      import vm from 'node:vm';
-      v8.setFlagsFromString('--expose-gc');
-      const gc = vm.runInNewContext('gc');
-      const full = 0.92 * 128 * 2 ** 20;
-      let held = [];
-      const used = () => v8.getHeapSpaceStatistics()
-        .filter(({ space_name: name }) => !name.startsWith('new_'))
-        .reduce((sum, space) => sum + space.space_used_size, 0);
-      process.on('SIGUSR2', () => {
-        if (held.length > 0) held = [];
-        else do {
-          while (used() < full) held.push(Array.from({ length: 100 }, () => ({})));
-          gc();
-        } while (used() < full);
-        gc();
-      });`;
-    const env = fault(fill, '--max-old-space-size=128 --max-semi-space-size=1');
-    const service = await startService({ env });
-    expect(await readiness(service)).toMatchObject([200, {}]);
-    service.process.kill('SIGUSR2');
-    await untilIs(service, 'down', 'heap');
-    expect(await readiness(service)).toEqual([
-      503,
-      { status: 'error', checks: { event_loop: 'up', heap: 'down', log: 'up' } },
-    ]);
-    service.process.kill('SIGUSR2');
-    await untilIs(service, 'up', 'heap');
-    const { stdout } = await stopService(service);
-    expect(changesOf('heap', stdout).map(({ reason }) => reason)).toEqual([
-      expect.stringMatching(/^The heap holds 1[12]\d MB of the 128 MB that it may$/),
-      undefined,
-    ]);
-  });
-
   it('is 503 while the log is stuck, and recovers', async () => {
     const { readable, writable } = await openPipe();
     const service = await startService({ stdout: writable });
@@ -153,7 +116,7 @@ describe('GET /system/readyz', () => {
     expect(metrics).toMatch(/^petsage_log_dropped_records_total [1-9]/m);
     expect(await readiness(service)).toEqual([
       503,
-      { status: 'error', checks: { event_loop: 'up', heap: 'up', log: 'down' } },
+      { status: 'error', checks: { event_loop: 'up', log: 'down' } },
     ]);
     const output = text(new Socket({ fd: readable, readable: true, writable: false }));
     await untilIs(service, 'up', 'log');
@@ -330,7 +293,6 @@ describe('GET /metrics', () => {
       'petsage_lifecycle_phase{phase="ready"} 1',
       'petsage_lifecycle_phase{phase="draining"} 0',
       'petsage_readiness_check_up{check="event_loop",optional="false"} 1',
-      'petsage_readiness_check_up{check="heap",optional="false"} 1',
       'petsage_readiness_check_up{check="log",optional="false"} 1',
       'petsage_log_backlog_bytes 0',
       'petsage_log_dropped_records_total 0',

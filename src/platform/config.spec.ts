@@ -22,7 +22,6 @@ describe('readSettings', () => {
       SHUTDOWN_DELAY_MS: 5000,
       SHUTDOWN_TIMEOUT_MS: 20_000,
       GIT_REVISION: 'unknown',
-      NODE_OPTIONS: '',
     });
   });
 
@@ -39,7 +38,6 @@ describe('readSettings', () => {
       SHUTDOWN_DELAY_MS: '0',
       SHUTDOWN_TIMEOUT_MS: '500',
       GIT_REVISION: '4f2a9c1',
-      NODE_OPTIONS: '--max-old-space-size=256',
       PATH: '/bin',
     };
     expect(readSettings(env)).toEqual({
@@ -54,7 +52,6 @@ describe('readSettings', () => {
       SHUTDOWN_DELAY_MS: 0,
       SHUTDOWN_TIMEOUT_MS: 500,
       GIT_REVISION: '4f2a9c1',
-      NODE_OPTIONS: '--max-old-space-size=256',
     });
   });
 

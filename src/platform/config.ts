@@ -133,10 +133,6 @@ export class Settings {
   /** The commit that was built. */
   @Matches(/^[\w.+/-]{1,128}$/, { message: 'expected a commit, such as 4f2a9c1' })
   GIT_REVISION: string = 'unknown';
-
-  /** Node's own; of these, a limit of the heap is of interest here. */
-  @IsString()
-  NODE_OPTIONS: string = '';
 }
 
 /**

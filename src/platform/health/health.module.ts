@@ -3,7 +3,6 @@ import { DiscoveryModule } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import { Registry } from 'prom-client';
 import { EventLoopIndicator } from './event-loop.indicator.js';
-import { HeapIndicator } from './heap.indicator.js';
 import { InfoController } from './info.controller.js';
 import { LogIndicator } from './log.indicator.js';
 import { MetricsController } from './metrics.controller.js';
@@ -24,7 +23,6 @@ import { Readiness } from './readiness.service.js';
     Metrics,
     Readiness,
     EventLoopIndicator,
-    HeapIndicator,
     LogIndicator,
   ],
   exports: [Registry, TerminusModule],

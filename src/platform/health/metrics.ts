@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { Injectable } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
@@ -6,7 +7,6 @@ import { Lifecycle, PHASES } from '../lifecycle/lifecycle.js';
 import type { RequestEnd } from '../lifecycle/request-end.js';
 import { LogDestination } from '../logging/log-destination.js';
 import { packageInfo } from '../package-info.js';
-import { HeapIndicator } from './heap.indicator.js';
 import { Readiness } from './readiness.service.js';
 import { RequestDurations } from './request-durations.js';
 
@@ -35,7 +35,6 @@ export class Metrics {
     lifecycle: Lifecycle,
     log: LogDestination,
     readiness: Readiness,
-    heap: HeapIndicator,
   ) {
     const registers = [registry];
     this.durations = new RequestDurations(registry);
@@ -87,9 +86,9 @@ export class Metrics {
     });
     new Gauge({
       name: 'petsage_heap_limit_bytes',
-      help: 'The most that the old generation of the heap may hold.',
+      help: 'Limit of the V8 heap, old and young generation together.',
       registers,
-    }).set(heap.limit);
+    }).set(getHeapStatistics().heap_size_limit);
     new Gauge({
       name: 'petsage_log_backlog_bytes',
       help: 'Bytes of the log that wait to be written.',

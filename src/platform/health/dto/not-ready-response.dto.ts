@@ -12,7 +12,7 @@ export class NotReadyResponse {
     description: 'The state of each check by its name; empty while it drains.',
     type: 'object',
     additionalProperties: { type: 'string', enum: ['up', 'degraded', 'down'] },
-    example: { event_loop: 'up', heap: 'up', log: 'down' },
+    example: { event_loop: 'up', log: 'down' },
   })
   checks!: Record<string, 'up' | 'degraded' | 'down'>;
 }

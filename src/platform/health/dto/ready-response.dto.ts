@@ -12,7 +12,7 @@ export class ReadyResponse {
     description: 'The state of each check by its name.',
     type: 'object',
     additionalProperties: { type: 'string', enum: ['up', 'degraded', 'down'] },
-    example: { event_loop: 'up', heap: 'up', log: 'up' },
+    example: { event_loop: 'up', log: 'up' },
   })
   checks!: Record<string, 'up' | 'degraded' | 'down'>;
 }
