@@ -5,10 +5,12 @@ import { createConfig, formatProblems, getTotals, lintFromString } from '@redocl
 
 const FILE = 'openapi.json';
 
-process.env.LOG_LEVEL = 'silent';
 const { createApp } = await import('../build/app.js');
 const { buildDocument } = await import('../build/platform/openapi.js');
-const app = await createApp();
+const { openLog } = await import('../build/platform/logging/open-log.js');
+const { parseSettings } = await import('../build/platform/settings.js');
+const settings = parseSettings({ LOG_LEVEL: 'silent' });
+const app = await createApp(settings, { log: await openLog(settings) });
 await app.init();
 const source = `${JSON.stringify(buildDocument(app), null, 2)}\n`;
 await app.close();

@@ -1,21 +1,14 @@
-import { Module } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { SmokeTestModule } from './features/smoke-test/smoke-test.module.js';
-import { configModule } from './platform/config.js';
 import { discoverFeatures } from './platform/features.js';
-import { HealthModule } from './platform/health/health.module.js';
-import { HttpModule } from './platform/http/http.module.js';
+import { PlatformModule, type PlatformOptions } from './platform/platform.module.js';
 
-/**
- * The table of contents: the platform, the smoke test that the service exists for, and every other
- * folder of `features/`. A module that is named and found is still one module.
- */
+/** Imports the platform, the smoke-test feature, and every other feature in `features/`. */
 @Module({
-  imports: [
-    configModule,
-    HttpModule,
-    HealthModule,
-    SmokeTestModule,
-    ...(await discoverFeatures(new URL('./features/', import.meta.url))),
-  ],
+  imports: [SmokeTestModule, ...(await discoverFeatures(new URL('./features/', import.meta.url)))],
 })
-export class AppModule {}
+export class AppModule {
+  static forRoot(options: PlatformOptions): DynamicModule {
+    return { module: AppModule, imports: [PlatformModule.forRoot(options)] };
+  }
+}

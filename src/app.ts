@@ -1,30 +1,29 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
-import { settings } from './platform/config.js';
 import { HttpAdapter } from './platform/http/adapter.js';
 import { crossOrigin } from './platform/http/cors.js';
 import { requestId } from './platform/http/request-id.js';
 import { docsSecurityHeaders, securityHeaders } from './platform/http/security.js';
 import { Lifecycle } from './platform/lifecycle/lifecycle.js';
-import { LifecycleModule } from './platform/lifecycle/lifecycle.module.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
 import { createLogging } from './platform/logging/logging.js';
-import { openLog } from './platform/logging/open-log.js';
 import { quietDocument, requestContext } from './platform/logging/request-log.js';
 import { serveDocument } from './platform/openapi.js';
+import type { Settings } from './platform/settings.js';
 
 /**
- * Builds the application, the same one for production, tests and tools. `listen()` or `init()` is
- * the caller's.
+ * Creates the application for production, tests and tools alike. The caller calls `init()` or
+ * `listen()`.
  *
- * @param options.log where the log goes; what the settings say unless it is given
- * @throws Error that says what to do, when a setting or a feature's folder is wrong
+ * @param log destination of the log
+ * @throws Error that names the file and what to do, when a feature is invalid
  */
 export async function createApp(
-  options: { log?: LogDestination } = {},
+  settings: Settings,
+  { log }: { log: LogDestination },
 ): Promise<NestExpressApplication> {
-  const logging = createLogging(settings, options.log ?? (await openLog(settings)));
+  const logging = createLogging(settings, log);
   const lifecycle = new Lifecycle();
   lifecycle.connections.onEnd(logging.logRequest);
   const adapter = new HttpAdapter({
@@ -40,7 +39,7 @@ export async function createApp(
     },
   });
   const app = await NestFactory.create<NestExpressApplication>(
-    { module: AppModule, imports: [logging.module, LifecycleModule.forRoot(lifecycle)] },
+    AppModule.forRoot({ settings, lifecycle, logging: logging.module }),
     adapter,
     {
       abortOnError: false,

@@ -1,8 +1,8 @@
 import { constants } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { Settings } from './platform/config.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
+import type { Settings } from './platform/settings.js';
 
 /** How long the last records may take to leave when the process ends, in milliseconds. */
 const LAST_FLUSH_MS = 5000;
@@ -23,13 +23,13 @@ handleSignals();
 const { Logger } = await import('@nestjs/common');
 const { Lifecycle } = await import('./platform/lifecycle/lifecycle.js');
 try {
-  // Settings and features are checked while their modules load, so a wrong one ends up here too.
-  const { settings } = await import('./platform/config.js');
+  const { loadSettings } = await import('./platform/settings.js');
+  const settings = loadSettings();
   const { openLog } = await import('./platform/logging/open-log.js');
   log = await openLog(settings);
   if (settings.LOG_FILE !== undefined) reopenOnHangUp(log);
   const { createApp } = await import('./app.js');
-  const app = await createApp({ log });
+  const app = await createApp(settings, { log });
   process.on('uncaughtException', endByError);
   await listen(app, settings);
   stop = (signal) => drain(app, settings, signal);

@@ -1,4 +1,4 @@
-import type { TestApp } from './fixtures/app.js';
+import { createTestApp, type TestApp } from './fixtures/app.js';
 import { send } from './fixtures/http.js';
 
 const ECHO = '/api/v1/system/smoke-test';
@@ -9,15 +9,13 @@ const PREFLIGHT = {
   'Access-Control-Request-Headers': 'content-type,x-request-id',
 };
 
-// Settings are read when the modules load.
-process.env.CORS_ORIGINS = 'https://app.petsage.io,http://localhost:3000';
-const { createTestApp } = await import('./fixtures/app.js');
-
 describe('CORS_ORIGINS=https://app.petsage.io,http://localhost:3000', () => {
   let app: TestApp['app'];
 
   beforeAll(async () => {
-    ({ app } = await createTestApp());
+    ({ app } = await createTestApp({
+      settings: { CORS_ORIGINS: 'https://app.petsage.io,http://localhost:3000' },
+    }));
   });
 
   it.each(['https://app.petsage.io', 'http://localhost:3000'])('lets %s ask', async (origin) => {

@@ -326,13 +326,15 @@ describe('an error that nobody foresaw', () => {
     ['a text', 'no route to db.internal'],
     ['nothing', undefined],
   ])('that is %s answers 500, and only the log knows why', async (_, thrown) => {
-    const faulty = await createTestApp((unready) => {
-      unready.useGlobalGuards({
-        canActivate: () => {
-          // eslint-disable-next-line @typescript-eslint/only-throw-error -- anything can be thrown
-          throw thrown;
-        },
-      });
+    const faulty = await createTestApp({
+      prepare(unready) {
+        unready.useGlobalGuards({
+          canActivate: () => {
+            // eslint-disable-next-line @typescript-eslint/only-throw-error -- anything can be thrown
+            throw thrown;
+          },
+        });
+      },
     });
     const answer = await send(faulty.app, 'GET', '/smoke-test');
     expectError(answer, 500, '{"detail":"Internal Server Error"}');
@@ -377,10 +379,12 @@ describe('GET /', () => {
 describe('without settings for them', () => {
   it('no origin but the service’s own is let in, and no proxy is believed', async () => {
     const forwarded = { 'X-Forwarded-For': '203.0.113.9', 'X-Forwarded-Proto': 'https' };
-    const { app: open } = await createTestApp((unready) => {
-      unready.use('/seen', ({ ip, protocol }: Request, res: Response) => {
-        res.json({ ip, protocol });
-      });
+    const { app: open } = await createTestApp({
+      prepare(unready) {
+        unready.use('/seen', ({ ip, protocol }: Request, res: Response) => {
+          res.json({ ip, protocol });
+        });
+      },
     });
     const answer = await send(open, 'GET', '/seen', { Origin: 'https://a.io', ...forwarded });
     expect(JSON.parse(answer.text)).toEqual({ ip: '127.0.0.1', protocol: 'http' });

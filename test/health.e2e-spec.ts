@@ -266,11 +266,13 @@ describe('GET /metrics', () => {
   });
 
   it('counts an answer that an error broke off as 500', async () => {
-    const { app: faulty } = await createTestApp((unready) => {
-      unready.use('/broken', (_: Request, res: Response, next: NextFunction) => {
-        res.write('a part');
-        next(new Error('too late'));
-      });
+    const { app: faulty } = await createTestApp({
+      prepare(unready) {
+        unready.use('/broken', (_: Request, res: Response, next: NextFunction) => {
+          res.write('a part');
+          next(new Error('too late'));
+        });
+      },
     });
     await expect(send(faulty, 'GET', '/broken')).rejects.toThrow();
     const series = 'count{method="GET",route="unmatched",status="500"} 1\n';

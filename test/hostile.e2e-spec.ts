@@ -144,10 +144,12 @@ describe('what follows a request that is not answered yet', () => {
     const warn = (warning: Error) => warnings.push(warning);
     process.on('warning', warn);
     let answer: () => void = () => undefined;
-    const { app: slow } = await createTestApp((unready) => {
-      unready.use('/slow', (_: Request, res: Response) => {
-        answer = () => res.end('late');
-      });
+    const { app: slow } = await createTestApp({
+      prepare(unready) {
+        unready.use('/slow', (_: Request, res: Response) => {
+          answer = () => res.end('late');
+        });
+      },
     });
     const socket = connect(portOf(slow), '127.0.0.1');
     socket.write('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');

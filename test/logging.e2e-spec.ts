@@ -129,9 +129,11 @@ describe('the records of a request', () => {
   });
 
   it('are made for each request behind one that is cut off', async () => {
-    const { app, log } = await createTestApp((unready) => {
-      // Answers never.
-      unready.useGlobalGuards({ canActivate: () => new Promise(() => undefined) });
+    const { app, log } = await createTestApp({
+      prepare(unready) {
+        // Answers never.
+        unready.useGlobalGuards({ canActivate: () => new Promise(() => undefined) });
+      },
     });
     const socket = connect(portOf(app), '127.0.0.1');
     const ask = (path: string, id: string) =>
@@ -163,13 +165,15 @@ describe('the records of a request', () => {
   });
 
   it('say so when an error broke the answer off, and not that the client did', async () => {
-    const { app, log } = await createTestApp((unready) => {
-      unready.useGlobalGuards({
-        canActivate: (context: ExecutionContext) => {
-          context.switchToHttp().getResponse<ServerResponse>().write('half an answ');
-          throw new Error('unforeseen');
-        },
-      });
+    const { app, log } = await createTestApp({
+      prepare(unready) {
+        unready.useGlobalGuards({
+          canActivate: (context: ExecutionContext) => {
+            context.switchToHttp().getResponse<ServerResponse>().write('half an answ');
+            throw new Error('unforeseen');
+          },
+        });
+      },
     });
     await expect(send(app, 'GET', '/')).rejects.toThrow('aborted');
     await waitFor(() => log.length === 2);
@@ -201,12 +205,14 @@ describe('the records of a request', () => {
   });
 
   it('are there for a probe that is answered 500', async () => {
-    const { app, log } = await createTestApp((unready) => {
-      unready.useGlobalGuards({
-        canActivate: () => {
-          throw new Error('unforeseen');
-        },
-      });
+    const { app, log } = await createTestApp({
+      prepare(unready) {
+        unready.useGlobalGuards({
+          canActivate: () => {
+            throw new Error('unforeseen');
+          },
+        });
+      },
     });
     await send(app, 'GET', '/system/healthz');
     await waitFor(() => log.length > 1);

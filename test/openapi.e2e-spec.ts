@@ -248,12 +248,14 @@ describe('each operation answers what the document says of it:', () => {
   });
 
   it('500 to what nobody foresaw', async () => {
-    const faulty = await createTestApp((unready) => {
-      unready.useGlobalGuards({
-        canActivate: () => {
-          throw new Error('unforeseen');
-        },
-      });
+    const faulty = await createTestApp({
+      prepare(unready) {
+        unready.useGlobalGuards({
+          canActivate: () => {
+            throw new Error('unforeseen');
+          },
+        });
+      },
     });
     for (const operation of documenting('500')) {
       const answer = await call(faulty.app, operation);

@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import { createTestApp } from './fixtures/app.js';
 import { send } from './fixtures/http.js';
 
 const FORWARDED = {
@@ -7,16 +8,15 @@ const FORWARDED = {
   'X-Forwarded-Host': 'api.petsage.io',
 };
 
-// Settings are read when the modules load.
-process.env.TRUST_PROXY = '1';
-const { createTestApp } = await import('./fixtures/app.js');
-
 describe('TRUST_PROXY=1', () => {
   it('believes the nearest proxy, and nobody before it', async () => {
-    const { app } = await createTestApp((unready) => {
-      unready.use('/seen', ({ ip, protocol, host }: Request, res: Response) => {
-        res.json({ ip, protocol, host });
-      });
+    const { app } = await createTestApp({
+      settings: { TRUST_PROXY: '1' },
+      prepare(unready) {
+        unready.use('/seen', ({ ip, protocol, host }: Request, res: Response) => {
+          res.json({ ip, protocol, host });
+        });
+      },
     });
     const { text } = await send(app, 'GET', '/seen', FORWARDED);
     expect(JSON.parse(text)).toEqual({

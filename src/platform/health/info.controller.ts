@@ -1,15 +1,14 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { ConfigService } from '@nestjs/config';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { Settings } from '../config.js';
 import { Quiet } from '../logging/quiet.decorator.js';
 import { packageInfo } from '../package-info.js';
+import { Settings } from '../settings.js';
 import { InfoResponse } from './dto/info-response.dto.js';
 
 /** Which build it is that answers. */
 @Controller('system/info')
 export class InfoController {
-  constructor(private readonly config: ConfigService<Settings, true>) {}
+  constructor(private readonly settings: Settings) {}
 
   @Get()
   @Header('Cache-Control', 'no-store')
@@ -25,7 +24,7 @@ export class InfoController {
     return {
       name: packageInfo.name,
       version: packageInfo.version,
-      revision: this.config.get('GIT_REVISION', { infer: true }),
+      revision: this.settings.GIT_REVISION,
       node: process.version,
       startedAt: new Date(performance.timeOrigin).toISOString(),
       uptimeSeconds: Math.floor(process.uptime()),

@@ -1,12 +1,11 @@
 import { getHeapStatistics } from 'node:v8';
 import { Injectable } from '@nestjs/common';
-import { ConfigService } from '@nestjs/config';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import type { Settings } from '../config.js';
 import { Lifecycle, PHASES } from '../lifecycle/lifecycle.js';
 import type { RequestEnd } from '../lifecycle/request-end.js';
 import { LogDestination } from '../logging/log-destination.js';
 import { packageInfo } from '../package-info.js';
+import { Settings } from '../settings.js';
 import { Readiness } from './readiness.service.js';
 import { RequestDurations } from './request-durations.js';
 
@@ -31,7 +30,7 @@ export class Metrics {
 
   constructor(
     registry: Registry,
-    config: ConfigService<Settings, true>,
+    settings: Settings,
     lifecycle: Lifecycle,
     log: LogDestination,
     readiness: Readiness,
@@ -57,7 +56,7 @@ export class Metrics {
     }).set(
       {
         version: packageInfo.version,
-        revision: config.get('GIT_REVISION', { infer: true }),
+        revision: settings.GIT_REVISION,
         node: process.version,
       },
       1,

@@ -1,21 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { ConfigService } from '@nestjs/config';
 import { PinoLogger } from 'nestjs-pino';
-import type { Settings } from '../config.js';
+import { Settings } from '../settings.js';
 import { LogDestination } from './log-destination.js';
 
 /** Writes log records that prove that the log works. */
 @Injectable()
 export class LogProbe {
-  private readonly timeoutMs: number;
-
   constructor(
     private readonly logger: PinoLogger,
     private readonly destination: LogDestination,
-    config: ConfigService<Settings, true>,
-  ) {
-    this.timeoutMs = config.get('LOG_PROBE_TIMEOUT_MS', { infer: true });
-  }
+    private readonly settings: Settings,
+  ) {}
 
   /**
    * Writes one record at level info, whatever `LOG_LEVEL` is, and resolves when it has left the
@@ -29,6 +24,6 @@ export class LogProbe {
     const logger = this.logger.logger.child({}, { level: 'info' });
     await this.destination.confirm(() => {
       logger.info(fields, message);
-    }, this.timeoutMs);
+    }, this.settings.LOG_PROBE_TIMEOUT_MS);
   }
 }

@@ -1,7 +1,7 @@
 import { type DynamicModule, type LoggerService, Module } from '@nestjs/common';
 import { Logger, LoggerModule, type Params, PinoLogger } from 'nestjs-pino';
 import { pino, stdSerializers, stdTimeFunctions } from 'pino';
-import type { Settings } from '../config.js';
+import type { Settings } from '../settings.js';
 import { packageInfo } from '../package-info.js';
 import { LogDestination } from './log-destination.js';
 import { LogProbe } from './log-probe.js';

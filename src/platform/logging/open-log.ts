@@ -1,5 +1,5 @@
 import { close, constants, fstatSync, openSync, statSync, write } from 'node:fs';
-import type { Settings } from '../config.js';
+import type { Settings } from '../settings.js';
 import { LogDestination, type LogTarget } from './log-destination.js';
 
 /**

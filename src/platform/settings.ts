@@ -1,5 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
 import { applyDecorators } from '@nestjs/common';
-import { ConfigModule } from '@nestjs/config';
 import { plainToInstance, Transform } from 'class-transformer';
 import {
   IsIn,
@@ -16,7 +17,7 @@ import express from 'express';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
-/** A whole number in decimal digits; the field holds a number, not the string of the environment. */
+/** Parses and validates a whole number in decimal digits. */
 function WholeNumber(min: number, max: number) {
   const message = `expected a whole number from ${min} to ${max}`;
   return applyDecorators(
@@ -29,7 +30,7 @@ function WholeNumber(min: number, max: number) {
   );
 }
 
-/** What Express's `trust proxy` takes: the field holds a boolean, a number, or the list as it is. */
+/** Parses and validates a value of Express's `trust proxy` setting. */
 function TrustProxy() {
   return applyDecorators(
     Transform(({ value }: { value: unknown }) => {
@@ -40,7 +41,7 @@ function TrustProxy() {
       { name: 'trustProxy', validator: { validate: isTrustProxy } },
       {
         message:
-          'expected true, false, the number of proxies in front, or their addresses such as loopback,10.0.0.0/8',
+          'expected true, false, the number of proxies, or their addresses such as loopback,10.0.0.0/8',
       },
     ),
   );
@@ -55,7 +56,7 @@ function isTrustProxy(value: unknown): boolean {
   }
 }
 
-/** Origins as browsers send them, separated by commas, or `*`; the field holds a list. */
+/** Parses and validates a comma-separated list of origins, or `*`. */
 function Origins() {
   return applyDecorators(
     Transform(({ value }: { value: unknown }) => {
@@ -80,70 +81,78 @@ function isOrigin(value: unknown): boolean {
 }
 
 /**
- * Every setting of the service: name, type, default and check. Each comes from the environment
- * variable of its name (or, for local work, from a `.env` file in the working directory; the
- * environment wins). Unset and empty mean the default. A provider injects them as
- * `ConfigService<Settings, true>`.
+ * The settings of the service: name, type, default and validation of each.
+ *
+ * Each setting is read from the environment variable of the same name. An unset or empty variable
+ * means the default.
+ *
+ * @example
+ * ```ts
+ * @Injectable()
+ * export class PetService {
+ *   constructor(private readonly settings: Settings) {}
+ * }
+ * ```
  */
 export class Settings {
-  /** The TCP port it listens on. 0 lets the system choose a free one. */
+  /** TCP port to listen on. 0 lets the operating system choose a free port. */
   @WholeNumber(0, 65_535)
   PORT: number = 8000;
 
-  /** The address it listens on: all IPv4 interfaces, unless it is set. */
+  /** Address to listen on. The default is every IPv4 interface. */
   @Matches(/^[\w.:-]+$/, { message: 'expected an IP address or a host name' })
   HOST: string = '0.0.0.0';
 
-  /** Log records below this level are not written. */
+  /** Minimum level of the records that are logged. */
   @IsIn(LOG_LEVELS, { message: `expected one of ${LOG_LEVELS.join(', ')}` })
   LOG_LEVEL: string = 'info';
 
-  /** The file that the log is appended to, opened anew on SIGHUP. Unset is standard output. */
+  /** File to append the log to, reopened on SIGHUP. Unset means standard output. */
   @IsString()
   @IsOptional()
   LOG_FILE?: string;
 
-  /** How long the check of the log waits until its record has left, in milliseconds. */
+  /** How long the log delivery check waits for its record to be written, in milliseconds. */
   @WholeNumber(1, 60_000)
   LOG_PROBE_TIMEOUT_MS: number = 1000;
 
-  /** The largest request body, after decompression. A plain number is in bytes, 1kb is 1024. */
+  /** Maximum size of a request body after decompression: bytes, or a number with `kb` (1024) or `mb`. */
   @Matches(/^([1-9]\d{0,7}b?|[1-9]\d{0,4}kb|[1-9]\d?mb)$/i, {
     message: 'expected a size from 1b to 99mb, such as 100kb',
   })
   BODY_LIMIT: string = '100kb';
 
-  /** The origins whose pages may call the API from a browser. Unset is none, `*` is every one. */
+  /** Origins that may call the API from a browser. Unset allows none, `*` allows every origin. */
   @Origins()
   @IsOptional()
   CORS_ORIGINS?: string[];
 
-  /** Which proxies are believed when they say whom they ask for: Express's `trust proxy`. */
+  /** Express's `trust proxy`: which proxies may set `X-Forwarded-*` headers. */
   @TrustProxy()
   TRUST_PROXY: boolean | number | string = false;
 
-  /** How long it goes on as before after SIGTERM, while balancers notice, in milliseconds. */
+  /** How long requests are still accepted after SIGTERM, in milliseconds. */
   @WholeNumber(0, 600_000)
   SHUTDOWN_DELAY_MS: number = 5000;
 
-  /** How long the requests that are open may take after that, in milliseconds. */
+  /** How long open requests may take after that, in milliseconds. */
   @WholeNumber(0, 600_000)
   SHUTDOWN_TIMEOUT_MS: number = 20_000;
 
-  /** The commit that was built. */
+  /** Commit that was built. */
   @Matches(/^[\w.+/-]{1,128}$/, { message: 'expected a commit, such as 4f2a9c1' })
   GIT_REVISION: string = 'unknown';
 }
 
 /**
- * Reads the settings out of an environment and checks them.
+ * Parses and validates settings.
  *
- * @throws AggregateError with an error for each wrong variable: its name, what was expected, and
- *   what it held
+ * @throws AggregateError with one error per invalid variable: its name, the expected value and the
+ *   actual value
  */
-export function readSettings(env: Record<string, unknown>): Settings {
-  const given = Object.entries(env).filter(([, value]) => value !== '');
-  const settings = plainToInstance(Settings, Object.fromEntries(given));
+export function parseSettings(env: Record<string, string | undefined>): Settings {
+  const variables = Object.entries(env).filter(([, value]) => value !== undefined && value !== '');
+  const settings = plainToInstance(Settings, Object.fromEntries(variables));
   const errors = validateSync(settings, { whitelist: true });
   if (errors.length > 0) {
     throw new AggregateError(
@@ -151,23 +160,19 @@ export function readSettings(env: Record<string, unknown>): Settings {
         const [expected] = Object.values(constraints ?? {});
         return new Error(`${property}: ${expected}, got ${JSON.stringify(env[property])}`);
       }),
-      'The settings are wrong',
+      'Invalid settings',
     );
   }
   return settings;
 }
 
 /**
- * `@nestjs/config` with the checked settings, for the whole application. A `.env` file is a
- * convenience of local work, so the tests, which must not depend on it, do not read it.
+ * Reads the settings from the environment and from a `.env` file in the working directory. The
+ * environment takes precedence.
  *
- * @throws AggregateError as {@link readSettings} does, while the application's modules load
+ * @throws AggregateError as {@link parseSettings} does
  */
-export const configModule = await ConfigModule.forRoot({
-  isGlobal: true,
-  ignoreEnvFile: process.env.NODE_ENV === 'test',
-  validate: readSettings,
-});
-
-/** The same settings, for what is built before the modules are. */
-export const settings = readSettings(process.env);
+export function loadSettings(): Settings {
+  const file = existsSync('.env') ? parseEnv(readFileSync('.env', 'utf8')) : {};
+  return parseSettings({ ...file, ...process.env });
+}

@@ -1,18 +1,18 @@
-import { readSettings } from './config.js';
+import { parseSettings } from './settings.js';
 
 /** What is said of the wrong settings of an environment. */
 function faultsOf(env: Record<string, string>): unknown[] {
   try {
-    readSettings(env);
+    parseSettings(env);
     return [];
   } catch (error) {
     return (error as AggregateError).errors.map((fault: Error) => fault.message);
   }
 }
 
-describe('readSettings', () => {
+describe('parseSettings', () => {
   it('has a default for each setting', () => {
-    expect(readSettings({})).toEqual({
+    expect(parseSettings({})).toEqual({
       PORT: 8000,
       HOST: '0.0.0.0',
       LOG_LEVEL: 'info',
@@ -40,7 +40,7 @@ describe('readSettings', () => {
       GIT_REVISION: '4f2a9c1',
       PATH: '/bin',
     };
-    expect(readSettings(env)).toEqual({
+    expect(parseSettings(env)).toEqual({
       PORT: 0,
       HOST: '::1',
       LOG_LEVEL: 'silent',
@@ -56,7 +56,7 @@ describe('readSettings', () => {
   });
 
   it('takes an empty variable for one that is not set', () => {
-    expect(readSettings({ PORT: '', HOST: '' })).toEqual(readSettings({}));
+    expect(parseSettings({ PORT: '', HOST: '' })).toEqual(parseSettings({}));
   });
 
   it.each([
@@ -84,7 +84,7 @@ describe('readSettings', () => {
     ['GIT_REVISION', ['4f2a9c1', 'v1.0.0', 'feature/pets+1'], ['a b', '"x"', 'ü']],
   ])('accepts and refuses values of %s', (name, right, wrong) => {
     for (const value of right) {
-      expect(() => readSettings({ [name]: value })).not.toThrow();
+      expect(() => parseSettings({ [name]: value })).not.toThrow();
     }
     for (const value of wrong) {
       const [fault, ...more] = faultsOf({ [name]: value }) as string[];
