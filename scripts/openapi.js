@@ -6,13 +6,13 @@ import { createConfig, formatProblems, getTotals, lintFromString } from '@redocl
 const FILE = 'openapi.json';
 
 const { createApp } = await import('../build/app.js');
-const { buildDocument } = await import('../build/platform/openapi.js');
+const { createOpenApiDocument } = await import('../build/platform/docs/openapi-document.js');
 const { openLog } = await import('../build/platform/logging/open-log.js');
 const { parseSettings } = await import('../build/platform/settings.js');
 const settings = parseSettings({ LOG_LEVEL: 'silent' });
 const app = await createApp(settings, { log: await openLog(settings) });
 await app.init();
-const source = `${JSON.stringify(buildDocument(app), null, 2)}\n`;
+const source = `${JSON.stringify(createOpenApiDocument(app), null, 2)}\n`;
 await app.close();
 
 if (process.argv.includes('--check')) {

@@ -124,7 +124,7 @@ describe('the records of a request', () => {
     await once(app.getHttpServer(), 'request');
     socket.destroy();
     await waitFor(() => log.length > 0);
-    expect(log).toMatchObject([{ msg: 'Request cut off', route: '/api/v1/system/smoke-test' }]);
+    expect(log).toMatchObject([{ msg: 'Request aborted', route: '/api/v1/system/smoke-test' }]);
     expect(log[0]).not.toHaveProperty('status');
   });
 
@@ -147,7 +147,7 @@ describe('the records of a request', () => {
     expect(log).toMatchObject(
       ['first', 'second', 'third'].map((requestId) => ({
         requestId,
-        msg: 'Request cut off',
+        msg: 'Request aborted',
       })),
     );
   });
@@ -179,7 +179,11 @@ describe('the records of a request', () => {
     await waitFor(() => log.length === 2);
     expect(log).toMatchObject([
       { context: 'ErrorFilter', err: { message: 'unforeseen' } },
-      { context: 'RequestLog', level: 'error', msg: 'Request broken off by an error' },
+      {
+        context: 'RequestLog',
+        level: 'error',
+        msg: 'Request failed after the response had started',
+      },
     ]);
   });
 
@@ -517,7 +521,7 @@ describe('the end of the process', () => {
     socket.destroy();
     expect(await ended).toMatchObject({ code: 0 });
     expect(recordsIn(await readFile(file, 'utf8'))).toContainEqual(
-      expect.objectContaining({ requestId: 'last', msg: 'Request cut off' }),
+      expect.objectContaining({ requestId: 'last', msg: 'Request aborted' }),
     );
   });
 

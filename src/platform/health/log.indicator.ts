@@ -3,7 +3,7 @@ import { LogDestination } from '../logging/log-destination.js';
 import { Settings } from '../settings.js';
 import { ReadinessCheck, type ReadinessIndicator } from './readiness-check.decorator.js';
 
-/** Whether the log takes what is logged. It only looks: the check itself logs nothing. */
+/** Reports `down` while log records cannot be written. Logs nothing itself. */
 @Injectable()
 @ReadinessCheck({ name: 'log' })
 export class LogIndicator implements ReadinessIndicator {
@@ -15,11 +15,11 @@ export class LogIndicator implements ReadinessIndicator {
   check(): undefined {
     const { lastError, oldestUnwrittenMs, backlog } = this.destination.state();
     if (lastError !== undefined) {
-      throw new Error(`The log's destination refuses records: ${lastError}`);
+      throw new Error(`The log destination rejects records: ${lastError}`);
     }
     if (oldestUnwrittenMs > this.settings.LOG_PROBE_TIMEOUT_MS) {
       throw new Error(
-        `The log's destination has not taken a record for ${Math.round(oldestUnwrittenMs)} ms; ${backlog} bytes wait`,
+        `The log destination has not accepted a record for ${Math.round(oldestUnwrittenMs)} ms, ${backlog} bytes are not yet written`,
       );
     }
   }

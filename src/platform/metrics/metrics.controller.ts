@@ -1,18 +1,18 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Registry } from 'prom-client';
-import { Quiet } from '../logging/quiet.decorator.js';
+import { SkipRequestLog } from '../logging/skip-request-log.decorator.js';
 
-/** The metrics, for Prometheus. */
 @ApiExcludeController()
 @Controller('metrics')
 export class MetricsController {
   constructor(private readonly registry: Registry) {}
 
+  /** Returns all metrics in Prometheus's text format. */
   @Get()
   @Header('Cache-Control', 'no-store')
   @Header('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE)
-  @Quiet()
+  @SkipRequestLog()
   getMetrics(): Promise<string> {
     return this.registry.metrics();
   }

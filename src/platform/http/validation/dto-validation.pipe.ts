@@ -9,14 +9,14 @@ import {
 import { plainToInstance } from 'class-transformer';
 import { validate, type ValidationError } from 'class-validator';
 import {
-  describeErrors,
+  createErrorDetail,
+  createMissingError,
   type ErrorDetail,
-  missing,
-  notAnObject,
-  withWrongShapes,
-} from './validation-errors.js';
+  OBJECT_ERROR,
+} from './error-detail.js';
+import { addShapeErrors, toErrorDetails } from './validation-errors.js';
 
-/** Where FastAPI says that a value stood, by the decorator that asked for it. */
+/** First element of FastAPI's `loc`, by the type of the handler's parameter. */
 const LOCATIONS: Partial<Record<ArgumentMetadata['type'], string>> = {
   body: 'body',
   query: 'query',
@@ -26,41 +26,42 @@ const PLAIN_TYPES = new Set<unknown>([String, Number, Boolean, Array, Object, Da
 const PROTOTYPE_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 
 /**
- * Turns what a client sent into an instance of the handler's DTO, checked by its class-validator
- * decorators, without keys that the DTO does not have. It is the application's one validation pipe,
- * in place of Nest's own, because a 422 must quote what was sent: Nest's changes the value before
- * it checks it, and gives its errors without the rules' arguments.
+ * Validates what a client sent by the class-validator decorators of the handler's DTO, and converts it to
+ * an instance of the DTO without unknown keys.
  *
- * @throws UnprocessableEntityException with FastAPI's `{"detail":[…]}`, an entry for each failed
- *   field.
+ * Replaces Nest's own `ValidationPipe`, which converts the value before validation and reports errors
+ * without the arguments of the rules, while FastAPI's format requires both.
+ *
+ * @throws UnprocessableEntityException with FastAPI's `{"detail":[…]}`
  */
 @Injectable()
-export class ValidationPipe implements PipeTransform {
-  private readonly logger = new Logger(ValidationPipe.name);
+export class DtoValidationPipe implements PipeTransform {
+  private readonly logger = new Logger(DtoValidationPipe.name);
 
   async transform(value: unknown, { type, metatype }: ArgumentMetadata): Promise<unknown> {
     const location = LOCATIONS[type];
     if (location === undefined || !isDto(metatype)) return value;
     const loc = [location];
-    if (value === undefined || value === null) throw unprocessable([missing(loc, null)]);
+    if (value === undefined || value === null)
+      throw createException([createMissingError(loc, null)]);
     if (typeof value !== 'object' || Array.isArray(value)) {
-      throw unprocessable([notAnObject(loc, value)]);
+      throw createException([createErrorDetail(OBJECT_ERROR, loc, value)]);
     }
     let dto: object;
     let errors: ValidationError[];
     try {
-      dto = plainToInstance<object, unknown>(metatype, withoutPrototypeKeys(value));
+      dto = plainToInstance<object, unknown>(metatype, removePrototypeKeys(value));
       errors = await validate(dto, { whitelist: true, forbidUnknownValues: false });
     } catch (error) {
-      // Some conversions and rules throw at what they cannot take, such as half a surrogate pair.
+      // Some conversions and rules throw on unexpected values, such as a lone surrogate.
       if (!(error instanceof TypeError || error instanceof URIError)) throw error;
       this.logger.warn(error);
-      throw unprocessable([
+      throw createException([
         { type: 'value_error', loc, msg: 'Input could not be validated', input: value },
       ]);
     }
-    errors = withWrongShapes(dto, errors);
-    if (errors.length > 0) throw unprocessable(await describeErrors(errors, value, loc));
+    errors = addShapeErrors(dto, errors);
+    if (errors.length > 0) throw createException(await toErrorDetails(errors, value, loc));
     return dto;
   }
 }
@@ -69,15 +70,15 @@ function isDto(metatype: ArgumentMetadata['metatype']): metatype is Type<object>
   return metatype !== undefined && !PLAIN_TYPES.has(metatype);
 }
 
-function unprocessable(detail: ErrorDetail[]): UnprocessableEntityException {
+function createException(detail: ErrorDetail[]): UnprocessableEntityException {
   return new UnprocessableEntityException({ detail });
 }
 
 /**
- * The value itself, or a copy without the keys that reach an object's prototype: class-transformer
- * takes a `constructor` key of the client's for the class to build.
+ * Returns the value, or a copy without keys such as `constructor`, which class-transformer would use as the
+ * class to instantiate.
  */
-function withoutPrototypeKeys(value: object): unknown {
+function removePrototypeKeys(value: object): unknown {
   return hasPrototypeKey(value)
     ? JSON.parse(JSON.stringify(value), (key, inner: unknown) =>
         PROTOTYPE_KEYS.has(key) ? undefined : inner,

@@ -12,8 +12,8 @@ import {
   type SchemaObject,
   SwaggerModule,
 } from '@nestjs/swagger';
-import { HTTPError, HTTPValidationError } from './http/error-responses.dto.js';
-import { packageInfo } from './package-info.js';
+import { HttpErrorDto, HttpValidationErrorDto } from '../http/error-response.dto.js';
+import { packageInfo } from '../package-info.js';
 
 type Schemas = Record<string, SchemaObject | ReferenceObject>;
 
@@ -37,7 +37,7 @@ const PLATFORM_ERRORS = {
 const INPUT_ERRORS = {
   [HttpStatus.UNPROCESSABLE_ENTITY]: {
     description: 'What was sent is not what the operation asks for, or is no JSON.',
-    content: { 'application/json': { schema: { $ref: getSchemaPath(HTTPValidationError) } } },
+    content: { 'application/json': { schema: { $ref: getSchemaPath('HTTPValidationError') } } },
   },
 };
 
@@ -49,12 +49,12 @@ const BODY_ERRORS = {
   ),
   [HttpStatus.UNSUPPORTED_MEDIA_TYPE]: error(
     'The body has a charset or a content encoding that the server does not know.',
-    'unsupported content encoding "compress"',
+    'Unsupported content encoding "compress"',
   ),
 };
 
 function error(description: string, detail: string): ResponseObject {
-  const schema = { $ref: getSchemaPath(HTTPError) };
+  const schema = { $ref: getSchemaPath('HTTPError') };
   return { description, content: { 'application/json': { schema, example: { detail } } } };
 }
 
@@ -63,7 +63,7 @@ function error(description: string, detail: string): ResponseObject {
  * gets the errors that the platform answers for it, the header that every response has, and an
  * example of each body, put together from the examples of its properties.
  */
-export function buildDocument(app: NestExpressApplication): OpenAPIObject {
+export function createOpenApiDocument(app: NestExpressApplication): OpenAPIObject {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('PetSage API')
@@ -76,7 +76,7 @@ export function buildDocument(app: NestExpressApplication): OpenAPIObject {
     .build();
   const { paths, components, ...rest } = SwaggerModule.createDocument(app, config, {
     autoTagControllers: false,
-    extraModels: [HTTPError, HTTPValidationError],
+    extraModels: [HttpErrorDto, HttpValidationErrorDto],
     operationIdFactory: (controller, method) =>
       `${controller.replace(/Controller$/, '')}_${method}`,
   });
@@ -145,14 +145,4 @@ function exampleOf(
         .filter(([, value]) => value !== undefined),
     )
   );
-}
-
-/** Serves the document at `/openapi.json` and `/openapi.yaml`, and Swagger UI for it at `/docs`. */
-export function serveDocument(app: NestExpressApplication): void {
-  // The document is built for the first who asks for it, not at the start.
-  SwaggerModule.setup('docs', app, () => buildDocument(app), {
-    jsonDocumentUrl: 'openapi.json',
-    yamlDocumentUrl: 'openapi.yaml',
-    customSiteTitle: 'PetSage API',
-  });
 }

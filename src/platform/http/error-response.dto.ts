@@ -1,23 +1,24 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 
-/** The body of every error but a failed validation. */
-export class HTTPError {
-  @ApiProperty({ description: 'What went wrong, for a person to read.', example: 'Not Found' })
+@ApiSchema({ name: 'HTTPError' })
+export class HttpErrorDto {
+  @ApiProperty({ description: 'What went wrong, for humans.', example: 'Not Found' })
   detail!: string;
 }
 
-/** One thing that is wrong with a request, as FastAPI describes it. */
-export class ValidationError {
+/** One validation error in FastAPI's format. */
+@ApiSchema({ name: 'ValidationError' })
+export class ValidationErrorDto {
   @ApiProperty({
     title: 'Error Type',
-    description: 'What is wrong, for a program to tell apart.',
+    description: 'What is wrong, for programs.',
     example: 'string_type',
   })
   type!: string;
 
   @ApiProperty({
     title: 'Location',
-    description: 'Where it is: the part of the request, then names of fields and indexes of items.',
+    description: 'Where it is: the part of the request, then field names and array indexes.',
     type: 'array',
     items: { anyOf: [{ type: 'string' }, { type: 'integer' }] },
     example: ['body', 'ping'],
@@ -26,14 +27,14 @@ export class ValidationError {
 
   @ApiProperty({
     title: 'Message',
-    description: 'What is wrong, for a person to read.',
+    description: 'What is wrong, for humans.',
     example: 'Input should be a valid string',
   })
   msg!: string;
 
   @ApiProperty({
     title: 'Input',
-    description: 'The value that is wrong.',
+    description: 'The invalid value.',
     required: false,
     anyOf: [
       { type: 'string' },
@@ -49,7 +50,7 @@ export class ValidationError {
 
   @ApiProperty({
     title: 'Context',
-    description: 'What the rule asks for, where it has a parameter.',
+    description: 'Parameters of the violated rule, if it has any.',
     type: 'object',
     additionalProperties: true,
     selfRequired: false,
@@ -57,12 +58,13 @@ export class ValidationError {
   ctx?: Record<string, unknown>;
 }
 
-/** The body of a 422. */
-export class HTTPValidationError {
+/** Body of a 422 response. */
+@ApiSchema({ name: 'HTTPValidationError' })
+export class HttpValidationErrorDto {
   @ApiProperty({
     title: 'Detail',
-    description: 'All that is wrong with the request, in the order of its fields.',
-    type: [ValidationError],
+    description: 'All validation errors, in the order of the fields.',
+    type: [ValidationErrorDto],
   })
-  detail!: ValidationError[];
+  detail!: ValidationErrorDto[];
 }

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { locateJsonError } from './json-error.js';
+import { findJsonSyntaxError } from './json-syntax-error.js';
 
 // What Python 3.11 says of the same texts.
-describe('locateJsonError', () => {
+describe('findJsonSyntaxError', () => {
   it.each([
     ['', 'Expecting value', 0],
     ['{', 'Expecting property name enclosed in double quotes', 1],
@@ -21,7 +21,7 @@ describe('locateJsonError', () => {
     ['-', 'Expecting value', 0],
     ['["😀" x', "Expecting ',' delimiter", 5],
   ])('%j: %s at %i', (text, reason, position) => {
-    expect(locateJsonError(text, 10)).toEqual({ reason, position });
+    expect(findJsonSyntaxError(text, 10)).toEqual({ reason, position });
   });
 
   it('finds a place inside whatever JSON.parse refuses', () => {
@@ -30,7 +30,7 @@ describe('locateJsonError', () => {
       fc.property(json, fc.nat(), fc.string({ maxLength: 2 }), (chars, at, noise) => {
         const text = chars.toSpliced(at % chars.length, 1, noise).join('');
         fc.pre(!isJson(text));
-        const { position } = locateJsonError(text, 100);
+        const { position } = findJsonSyntaxError(text, 100);
         expect(position).toBeLessThanOrEqual(Array.from(text).length);
       }),
       { numRuns: 1000 },
@@ -41,15 +41,15 @@ describe('locateJsonError', () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
         const position = Array.from(text).length;
-        expect(locateJsonError(text, 100)).toEqual({ reason: 'Extra data', position });
+        expect(findJsonSyntaxError(text, 100)).toEqual({ reason: 'Extra data', position });
       }),
     );
   });
 
   it('gives up on what is nested deeper than it is told', () => {
-    expect(locateJsonError('[[1,', 2)).toEqual({ reason: 'Expecting value', position: 4 });
-    expect(() => locateJsonError('[[[', 2)).toThrow(RangeError);
-    expect(() => locateJsonError('['.repeat(100_000), 950)).toThrow(RangeError);
+    expect(findJsonSyntaxError('[[1,', 2)).toEqual({ reason: 'Expecting value', position: 4 });
+    expect(() => findJsonSyntaxError('[[[', 2)).toThrow(RangeError);
+    expect(() => findJsonSyntaxError('['.repeat(100_000), 950)).toThrow(RangeError);
   });
 });
 

@@ -25,7 +25,7 @@ import {
   ValidatorConstraint,
   type ValidatorConstraintInterface,
 } from 'class-validator';
-import { ValidationPipe } from './validation.pipe.js';
+import { DtoValidationPipe } from './dto-validation.pipe.js';
 
 enum Kind {
   Dog = 'dog',
@@ -70,7 +70,7 @@ class IsFree implements ValidatorConstraintInterface {
   }
 }
 
-const pipe = new ValidationPipe();
+const pipe = new DtoValidationPipe();
 
 /** What the pipe makes of a body, or the `detail` of its 422. */
 async function validate(dto: Type, value: unknown, type: 'body' | 'query' | 'param' = 'body') {
@@ -92,7 +92,7 @@ function dtoOf(...rules: PropertyDecorator[]): Type {
   return Dto;
 }
 
-describe('ValidationPipe', () => {
+describe('DtoValidationPipe', () => {
   const stringType = { type: 'string_type', msg: 'Input should be a valid string' };
   const modelType = {
     type: 'model_attributes_type',

@@ -1,56 +1,65 @@
 import { getHeapStatistics } from 'node:v8';
 import { Injectable } from '@nestjs/common';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import { Lifecycle, PHASES } from '../lifecycle/lifecycle.js';
-import type { RequestEnd } from '../lifecycle/request-end.js';
+import { ReadinessService } from '../health/readiness.service.js';
+import { RequestTracker } from '../http/request-tracker.js';
+import { ConnectionTracker } from '../lifecycle/connection-tracker.js';
+import { LifecycleService, PHASES } from '../lifecycle/lifecycle.service.js';
+import type { CompletedRequest } from '../logging/completed-request.js';
 import { LogDestination } from '../logging/log-destination.js';
 import { packageInfo } from '../package-info.js';
 import { Settings } from '../settings.js';
-import { Readiness } from './readiness.service.js';
 import { RequestDurations } from './request-durations.js';
 
-/** Methods with a label of their own; a client may think of others. */
-const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+/** Methods with their own label value. Clients may send any other. */
+const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** Gauges of Node's that are named as if they were counters, and are about to go. */
-const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
+/** Status labels of requests whose response was not sent. 499 is nginx's "client closed request". */
+const STATUS_OF_OUTCOME = { aborted: 499, failed: 500 };
 
-/** A registry with the metrics of the process, for those of the platform and of the features. */
+/** Gauges of prom-client with the name of a counter. They are deprecated. */
+const DEPRECATED_METRICS = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+
+/** Creates a registry with the metrics of the process. */
 export function createRegistry(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  for (const name of MISNAMED) registry.removeSingleMetric(name);
+  for (const name of DEPRECATED_METRICS) registry.removeSingleMetric(name);
   return registry;
 }
 
-/** The metrics of the platform, by the names and in the units that Prometheus asks for. */
+/** Registers the platform's metrics. */
 @Injectable()
-export class Metrics {
-  private readonly durations: RequestDurations;
-
+export class MetricsService {
   constructor(
     registry: Registry,
     settings: Settings,
-    lifecycle: Lifecycle,
+    lifecycle: LifecycleService,
+    connections: ConnectionTracker,
+    requests: RequestTracker,
     log: LogDestination,
-    readiness: Readiness,
+    readiness: ReadinessService,
   ) {
     const registers = [registry];
-    this.durations = new RequestDurations(registry);
-    lifecycle.connections.onEnd((end) => {
-      this.observe(end);
+    const durations = new RequestDurations(registry);
+    requests.onCompleted((completed) => {
+      observeDuration(durations, completed);
     });
     new Gauge({
       name: 'http_requests_in_flight',
-      help: 'Requests that are not answered yet, this one too.',
+      help: 'Number of open requests.',
       registers,
       collect() {
-        this.set(lifecycle.connections.requests);
+        this.set(connections.openRequests);
       },
     });
     new Gauge({
       name: 'petsage_build_info',
-      help: 'What runs: always 1.',
+      help: 'Version of the service, with the constant value 1.',
       labelNames: ['version', 'revision', 'node'],
       registers,
     }).set(
@@ -63,7 +72,7 @@ export class Metrics {
     );
     new Gauge({
       name: 'petsage_lifecycle_phase',
-      help: 'Where the process is in its life: 1 for the phase that it is in.',
+      help: 'Phase of the process: 1 for the current phase, 0 for the others.',
       labelNames: ['phase'],
       registers,
       collect() {
@@ -72,11 +81,11 @@ export class Metrics {
     });
     new Gauge({
       name: 'petsage_readiness_check_up',
-      help: 'Readiness checks: 1 for one that is up or degraded, 0 for one that is down.',
+      help: 'State of each readiness check: 0 if it is down, otherwise 1.',
       labelNames: ['check', 'optional'],
       registers,
       async collect() {
-        const states = await readiness.states();
+        const states = await readiness.getStates();
         for (const { name, optional } of readiness.checks) {
           const labels = { check: name, optional: String(optional) };
           this.set(labels, Number(states[name] !== 'down'));
@@ -90,7 +99,7 @@ export class Metrics {
     }).set(getHeapStatistics().heap_size_limit);
     new Gauge({
       name: 'petsage_log_backlog_bytes',
-      help: 'Bytes of the log that wait to be written.',
+      help: 'Size of the log records that are not yet written.',
       registers,
       collect() {
         this.set(log.state().backlog);
@@ -98,7 +107,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'petsage_log_oldest_unwritten_seconds',
-      help: 'How long the oldest log record that is not written has waited.',
+      help: 'Age of the oldest log record that is not yet written.',
       registers,
       collect() {
         this.set(log.state().oldestUnwrittenMs / 1000);
@@ -106,7 +115,7 @@ export class Metrics {
     });
     new Counter({
       name: 'petsage_log_dropped_records_total',
-      help: 'Log records that were dropped because too much waited to be written.',
+      help: 'Log records that were dropped because the backlog was full.',
       registers,
       collect() {
         this.reset();
@@ -114,13 +123,16 @@ export class Metrics {
       },
     });
   }
+}
 
-  private observe({ request, response, outcome, route, durationMs }: RequestEnd): void {
-    this.durations.observe(
-      METHODS.has(request.method) ? request.method : 'other',
-      route,
-      { completed: response.statusCode, 'cut off': 499, 'broken off': 500 }[outcome],
-      durationMs / 1000,
-    );
-  }
+function observeDuration(
+  durations: RequestDurations,
+  { request, response, outcome, route, durationMs }: CompletedRequest,
+): void {
+  durations.observe(
+    KNOWN_METHODS.has(request.method) ? request.method : 'other',
+    route,
+    outcome === 'completed' ? response.statusCode : STATUS_OF_OUTCOME[outcome],
+    durationMs / 1000,
+  );
 }

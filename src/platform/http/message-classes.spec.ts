@@ -3,7 +3,7 @@ import { createServer, ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import express, { type Response } from 'express';
-import { type HeaderField, messageClasses } from './messages.js';
+import { type HeaderField, createMessageClasses } from './message-classes.js';
 
 const STANDING: HeaderField[] = [
   ['X-One', '1'],
@@ -20,7 +20,7 @@ type Handler = (response: ServerResponse) => unknown;
 /** What a handler has read, and the head that was sent with its lines sorted, and the body. */
 async function resultOf(isStanding: boolean, handle: Handler, request: string): Promise<unknown[]> {
   const result: unknown[] = [];
-  const options = isStanding ? messageClasses(express(), STANDING) : {};
+  const options = isStanding ? createMessageClasses(express(), STANDING) : {};
   const server = createServer(options, (_request, response) => {
     response.sendDate = false;
     if (!isStanding) for (const [name, value] of STANDING) response.setHeader(name, value);
@@ -222,7 +222,7 @@ describe('a response with standing headers is like one that has set them', () =>
 
   it('in an application with standing headers of its own', async () => {
     const other = express();
-    messageClasses(other, STANDING);
+    createMessageClasses(other, STANDING);
     const handle: Handler = (res) => Object.setPrototypeOf(res, other.response) as Response;
     for (const request of REQUESTS) {
       const [own, plain] = [
