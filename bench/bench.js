@@ -1,9 +1,9 @@
-// Measures PetSage API against its peers.
+// Measures PetSage API against its peers, or against another build of itself.
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { format } from 'prettier';
 import { exitWithError, prepareMachine, run } from './machine.js';
-import { PETSAGE, preparePeers } from './peers.js';
+import { PETSAGE, prepareBaseline, preparePeers } from './peers.js';
 import { saveRun } from './results.js';
 import { readResidentMb, startServer } from './server.js';
 import { summarizeServers } from './statistics.js';
@@ -19,8 +19,10 @@ const HELP = `Measures PetSage API (dist/main.js) on the version of Node.js that
 
   node bench/bench.js                  all peers, 12 minutes; writes bench/results.json,
                                        RESULTS.md and results.svg
+  node bench/bench.js --baseline DIR   this build against the one in DIR, 7 minutes; writes nothing
 
 Options:
+  --baseline DIR   another checkout of this repository, with its own node_modules and dist
   --quick          few and short rounds, to try the benchmark; writes nothing
   -h, --help       print this text
 
@@ -37,6 +39,9 @@ const FULL = {
   connections: 50,
   connectionSeconds: 4,
 };
+
+/** More rounds, because two builds differ by a few percent only. */
+const BASELINE = { ...FULL, rounds: 21 };
 
 const QUICK = {
   ...FULL,
@@ -55,9 +60,10 @@ const SETTLE_MS = 1000;
 await main().catch(exitWithError);
 
 async function main() {
-  const { quick, help } = parseArgs({
+  const { quick, baseline, help } = parseArgs({
     options: {
       quick: { type: 'boolean' },
+      baseline: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   }).values;
@@ -65,9 +71,9 @@ async function main() {
     console.log(HELP);
     return;
   }
-  const settings = quick ? QUICK : FULL;
+  const settings = quick ? QUICK : baseline ? BASELINE : FULL;
   const machine = await prepareMachine();
-  const { servers, versions } = await preparePeers();
+  const { servers, versions } = await (baseline ? prepareBaseline(baseline) : preparePeers());
   console.error('Verifying that all servers do the same work');
   await verifyServers(servers);
   const result = {
@@ -77,10 +83,10 @@ async function main() {
     versions,
     settings,
     servers: await measureServers(servers, settings),
-    connections: await measureConnections(settings),
+    connections: baseline ? [] : await measureConnections(settings),
   };
   console.log(await format(formatRun(result), { parser: 'markdown' }));
-  if (quick) return;
+  if (quick || baseline) return;
   await saveRun(result);
   await run(process.execPath, [`${import.meta.dirname}/report.js`]);
   console.error('Wrote bench/results.json, bench/RESULTS.md and bench/results.svg');

@@ -80,6 +80,27 @@ export async function preparePeers() {
 }
 
 /**
+ * Prepares the comparison of two builds of PetSage API.
+ *
+ * @param {string} directory another checkout, which is built
+ */
+export async function prepareBaseline(directory) {
+  const root = resolve(directory);
+  return {
+    servers: [
+      NODE_HTTP,
+      PETSAGE,
+      createNodePeer('petsage-baseline', 'PetSage API, baseline', join(root, 'dist/main.js')),
+    ],
+    versions: {
+      petsage: await readRevision(ROOT),
+      'petsage-baseline': await readRevision(root),
+      node: process.versions.node,
+    },
+  };
+}
+
+/**
  * Reads the commit of a checkout, with the suffix `-dirty` if its sources differ from the commit.
  *
  * @param {string} root

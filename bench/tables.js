@@ -21,9 +21,13 @@ export function formatRun(run) {
     createLoadTable(run, 'get'),
     createLoadTable(run, 'post'),
     createStartTable(run),
-    createConnectionTable(run),
-    'Responses over 2 s were late, not lost: see [A burst of 1,000 connections](#a-burst-of-1000-connections).',
   ];
+  if (run.connections.length > 0) {
+    parts.push(
+      createConnectionTable(run),
+      'Responses over 2 s were late, not lost: see [A burst of 1,000 connections](#a-burst-of-1000-connections).',
+    );
+  }
   return `${parts.join('\n\n')}\n`;
 }
 
