@@ -1,5 +1,5 @@
--- The load of soak.js: requests of all kinds in turn. wrk does not tell response() which request it
--- belongs to, so each request sends the expected status in X-Request-Id, which the service returns.
+-- The load of soak.js: requests of all kinds in turn. wrk does not pass the request to response(), so
+-- each request sends the expected status in X-Request-Id, which the service returns.
 -- Prints the result as JSON on the last line.
 --
 -- Argument: the rate in requests per second, or 0 for as many as possible.
