@@ -40,37 +40,6 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/platform/**/*.ts'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        { patterns: [{ group: ['**/features/**'], message: 'The platform knows no feature.' }] },
-      ],
-    },
-  },
-  {
-    files: ['src/features/**/*.ts'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        { patterns: [{ group: ['../*/**', '!../../**'], message: "Another feature's insides." }] },
-      ],
-    },
-  },
-  {
-    files: ['src/features/*/dto/*.ts'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        {
-          patterns: [
-            { group: ['../../*/**', '!../../../**'], message: "Another feature's insides." },
-          ],
-        },
-      ],
-    },
-  },
-  {
     files: ['src/**/*.controller.ts'],
     rules: {
       'no-restricted-syntax': [
