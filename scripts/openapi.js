@@ -1,5 +1,5 @@
-// Writes the OpenAPI document of the built application to openapi.json. With --check it writes
-// nothing and fails when the committed file is another, or when the linter finds an error.
+// Writes the OpenAPI document of the built application to openapi.json. With --check, fails instead
+// if the committed file is out of date or the linter finds an error.
 import { readFile, writeFile } from 'node:fs/promises';
 import { createConfig, formatProblems, getTotals, lintFromString } from '@redocly/openapi-core';
 
@@ -18,7 +18,7 @@ await app.close();
 if (process.argv.includes('--check')) {
   const committed = await readFile(FILE, 'utf8').catch(() => undefined);
   if (committed !== source) {
-    console.error(`${FILE} is not the document of this application. Run: npm run openapi`);
+    console.error(`${FILE} is out of date. Run: npm run openapi`);
     process.exitCode = 1;
   }
   const config = await createConfig({ extends: ['recommended'], rules: { 'info-license': 'off' } });
