@@ -10,7 +10,7 @@ import {
   HttpValidationErrorDto,
   ValidationErrorDto,
 } from '../http/error-response.dto.js';
-import type { Feature } from './discovery.js';
+import type { Feature } from './feature.js';
 
 const PLATFORM_DTOS = [
   HttpErrorDto,

@@ -5,12 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Type } from '@nestjs/common';
 import { MODULE_METADATA } from '@nestjs/common/constants.js';
 import { assertUniqueSchemaNames } from './conflicts.js';
-
-/** A feature's module class and the file that exports it. */
-export interface Feature {
-  module: Type;
-  file: string;
-}
+import type { Feature } from './feature.js';
 
 /**
  * Imports the module of each feature: the folder `pet-profile/` must contain `pet-profile.module.ts`,
