@@ -6,6 +6,9 @@ import { setImmediate, setTimeout as wait } from 'node:timers/promises';
 /** Interval at which {@link ConnectionTracker.close} closes idle connections. */
 const SWEEP_INTERVAL_MS = 100;
 
+/** How long a new connection may take to send data before it is considered idle. */
+const FIRST_BYTE_TIMEOUT_MS = 1000;
+
 /** How long there must be no activity before the listener is closed. */
 const QUIET_PERIOD_MS = 50;
 
@@ -13,6 +16,8 @@ const QUIET_PERIOD_MS = 50;
 const QUIET_PERIOD_TIMEOUT_MS = 1000;
 
 interface Connection {
+  /** Time at which it was accepted, as `performance.now()`. */
+  acceptedAt: number;
   /** Open responses, oldest first, and what to call when each is closed. */
   responses: Map<ServerResponse, () => void>;
   /** Whether the last response was finished before its request's body was received. */
@@ -112,9 +117,11 @@ export class ConnectionTracker {
     const bytesRead = new Map<Socket, number>();
     let aborted = 0;
     const sweep = setInterval(() => {
-      const isOverdue = performance.now() >= deadline;
-      for (const [socket, { responses }] of this.connections) {
-        const isIdle = responses.size === 0 && bytesRead.get(socket) === socket.bytesRead;
+      const now = performance.now();
+      const isOverdue = now >= deadline;
+      for (const [socket, { responses, acceptedAt }] of this.connections) {
+        const isNew = socket.bytesRead === 0 && now - acceptedAt < FIRST_BYTE_TIMEOUT_MS;
+        const isIdle = responses.size === 0 && bytesRead.get(socket) === socket.bytesRead && !isNew;
         if (isOverdue) aborted += responses.size;
         if (isOverdue || isIdle) socket.destroy();
         bytesRead.set(socket, socket.bytesRead);
@@ -156,7 +163,11 @@ export class ConnectionTracker {
   private getConnection(socket: Socket): Connection {
     const known = this.connections.get(socket);
     if (known) return known;
-    const connection: Connection = { responses: new Map(), hasUnreadBody: false };
+    const connection: Connection = {
+      acceptedAt: performance.now(),
+      responses: new Map(),
+      hasUnreadBody: false,
+    };
     if (socket.closed) return connection;
     this.connections.set(socket, connection);
     socket.once('close', () => {
