@@ -146,8 +146,15 @@ export class ApiAdapter extends ExpressAdapter {
   }
 
   override listen(port: string | number, ...hostAndCallback: unknown[]): Server {
-    const args = [port, ...hostAndCallback.toSpliced(-1, 0, BACKLOG)];
-    return this.httpServer.listen(...(args as Parameters<Server['listen']>));
+    const callback = hostAndCallback.pop() as () => void;
+    const [host] = hostAndCallback as (string | undefined)[];
+    const options = {
+      port: Number(port),
+      host,
+      backlog: BACKLOG,
+      reusePort: this.apiOptions.settings.REUSE_PORT,
+    };
+    return this.httpServer.listen(options, callback);
   }
 
   override setNotFoundHandler(): void {
