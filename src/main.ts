@@ -25,8 +25,8 @@ const { Lifecycle } = await import('./platform/lifecycle/lifecycle.js');
 try {
   const { loadSettings } = await import('./platform/settings.js');
   const settings = loadSettings();
-  const { openLog } = await import('./platform/logging/open-log.js');
-  log = await openLog(settings);
+  const { openLogDestination } = await import('./platform/logging/log-output.js');
+  log = await openLogDestination(settings);
   if (settings.LOG_FILE !== undefined) reopenOnHangUp(log);
   const { createApp } = await import('./app.js');
   const app = await createApp(settings, { log });

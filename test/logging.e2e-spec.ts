@@ -281,7 +281,7 @@ describe('standard output on a full disk', () => {
     for (let i = 0; i < 3; i++) {
       expect(await ask(service)).toMatchObject({
         status: 503,
-        body: { detail: "The log's destination refused the record: ENOSPC" },
+        body: { detail: 'The log destination rejected the record: ENOSPC' },
       });
       expect(await ask(service, '/system/healthz')).toMatchObject({ status: 200 });
     }
@@ -314,7 +314,7 @@ describe('standard output on a pipe', () => {
     while ((await Promise.race([answer.then(() => 'over'), alive()])) !== 'over');
     expect(await answer).toMatchObject({
       status: 503,
-      body: { detail: "The log's destination did not take the record within 1000 ms" },
+      body: { detail: 'The log destination did not accept the record within 1000 ms' },
     });
     // Had liveness waited for the log, it would have been answered once.
     expect(answers).toBeGreaterThan(10);
@@ -327,7 +327,7 @@ describe('standard output on a pipe', () => {
     const dropped = await ask(service);
     expect(dropped).toMatchObject({
       status: 503,
-      body: { detail: "The record was dropped: too much waits for the log's destination" },
+      body: { detail: 'The record was dropped: the log backlog is full' },
     });
 
     const output = text(new Socket({ fd: readable, readable: true, writable: false }));
@@ -364,7 +364,7 @@ describe('standard output on a pipe', () => {
     for (let i = 0; i < 3; i++) {
       expect(await ask(service)).toMatchObject({
         status: 503,
-        body: { detail: "The log's destination refused the record: EPIPE" },
+        body: { detail: 'The log destination rejected the record: EPIPE' },
       });
       expect(await ask(service, '/nope')).toMatchObject({ status: 404 });
       expect(await ask(service, '/system/healthz')).toMatchObject({ status: 200 });
@@ -398,7 +398,7 @@ describe('LOG_FILE', () => {
     expect(await runToEnd({ env: { LOG_FILE: file } })).toEqual({
       code: 1,
       stdout: '',
-      stderr: `LOG_FILE: expected a file that can be appended to, got ${JSON.stringify(file)} (ENOENT); unset it for standard output\n`,
+      stderr: `LOG_FILE: expected a file that can be appended to, got ${JSON.stringify(file)} (ENOENT). Unset it to log to standard output.\n`,
     });
   });
 
@@ -408,7 +408,7 @@ describe('LOG_FILE', () => {
     expect(await runToEnd({ env: { LOG_FILE: file } })).toEqual({
       code: 1,
       stdout: '',
-      stderr: `LOG_FILE: expected a file that can be appended to, got ${JSON.stringify(file)} (a pipe); unset it for standard output\n`,
+      stderr: `LOG_FILE: expected a file that can be appended to, got ${JSON.stringify(file)} (a pipe). Unset it to log to standard output.\n`,
     });
   });
 
@@ -422,8 +422,7 @@ describe('LOG_FILE', () => {
     expect(await ask(service)).toMatchObject({
       status: 503,
       body: {
-        detail:
-          "The record was dropped: too much waits for the log's destination, after it refused others: EFBIG",
+        detail: 'The record was dropped: the log backlog is full (last error: EFBIG)',
       },
     });
     await limit('unlimited:unlimited');

@@ -15,7 +15,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { HTTPError } from '../../platform/http/error-responses.dto.js';
-import { UndeliveredError } from '../../platform/logging/log-destination.js';
+import { LogDeliveryError } from '../../platform/logging/log-destination.js';
 import { Quiet } from '../../platform/logging/quiet.decorator.js';
 import { BuilderResponse } from './dto/builder-response.dto.js';
 import { EchoRequest } from './dto/echo-request.dto.js';
@@ -97,7 +97,7 @@ export class SmokeTestController {
     try {
       return await this.smokeTest.checkLogging();
     } catch (error) {
-      if (error instanceof UndeliveredError) throw new ServiceUnavailableException(error.message);
+      if (error instanceof LogDeliveryError) throw new ServiceUnavailableException(error.message);
       throw error;
     }
   }

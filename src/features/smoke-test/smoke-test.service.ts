@@ -66,7 +66,7 @@ export class SmokeTestService {
   /**
    * System D: a log record leaves the process. Each call writes exactly one.
    *
-   * @throws UndeliveredError when the record has not left, with the reason
+   * @throws LogDeliveryError when the record has not left, with the reason
    */
   async checkLogging(): Promise<LoggingResponse> {
     try {

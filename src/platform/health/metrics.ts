@@ -93,7 +93,7 @@ export class Metrics {
       help: 'Bytes of the log that wait to be written.',
       registers,
       collect() {
-        this.set(log.state().backlog);
+        this.set(log.getState().backlogBytes);
       },
     });
     new Gauge({
@@ -101,7 +101,7 @@ export class Metrics {
       help: 'How long the oldest log record that is not written has waited.',
       registers,
       collect() {
-        this.set(log.state().oldestUnwrittenMs / 1000);
+        this.set(log.getState().oldestUnwrittenMs / 1000);
       },
     });
     new Counter({
@@ -110,7 +110,7 @@ export class Metrics {
       registers,
       collect() {
         this.reset();
-        this.inc(log.state().dropped);
+        this.inc(log.getState().droppedRecords);
       },
     });
   }

@@ -18,11 +18,11 @@ export class LogProbe {
    *
    * @param fields what the record holds beside what every record does
    * @param message its `msg`
-   * @throws UndeliveredError when it has not left within `LOG_PROBE_TIMEOUT_MS`, with the reason
+   * @throws LogDeliveryError when it has not left within `LOG_PROBE_TIMEOUT_MS`, with the reason
    */
   async deliver(fields: Record<string, string>, message: string): Promise<void> {
     const logger = this.logger.logger.child({}, { level: 'info' });
-    await this.destination.confirm(() => {
+    await this.destination.confirmDelivery(() => {
       logger.info(fields, message);
     }, this.settings.LOG_PROBE_TIMEOUT_MS);
   }

@@ -47,13 +47,13 @@ export function createLogging(settings: Settings, destination: LogDestination): 
     },
     destination,
   );
-  destination.onRecovery = (dropped) => {
+  destination.on('recover', (dropped) => {
     withoutRequest(() => {
       root
         .child({ context: LogDestination.name }, { level: 'warn' })
-        .warn({ dropped }, 'Log records were dropped: too much waited for their destination');
+        .warn({ dropped }, 'Log records were dropped: the log backlog was full');
     });
-  };
+  });
   // No routes for the module's own middleware: requestContext() is in its place. Nor its serializers.
   const params: Params = { pinoHttp: { logger: root, wrapSerializers: false }, forRoutes: [] };
   const pinoLogger = new PinoLogger(params);
