@@ -130,6 +130,18 @@ describe('LogDestination', () => {
       expect(destination.getState()).toEqual(IDLE);
     });
 
+    it('restarts the delay after each error', () => {
+      destination.write('a\n');
+      output.fail('ENOSPC');
+      jest.advanceTimersByTime(500);
+      destination.write('b\n');
+      output.fail('ENOSPC');
+      jest.advanceTimersByTime(999);
+      expect(output.hasPendingWrite).toBe(false);
+      jest.advanceTimersByTime(1);
+      expect(output.hasPendingWrite).toBe(true);
+    });
+
     it('retries at once when a record is added after an error', () => {
       destination.write('a\n');
       output.fail('ENOSPC');
@@ -192,6 +204,7 @@ describe('LogDestination', () => {
       output.accept();
       await delivery;
       expect(output.content).toBe('123451234567890');
+      expect(jest.getTimerCount()).toBe(0);
     });
 
     it('resolves concurrent calls in the order of their records', async () => {
