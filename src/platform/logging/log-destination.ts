@@ -171,7 +171,8 @@ export class LogDestination extends EventEmitter<{ recover: [droppedRecords: num
     if (this.isWriting) return;
     const canReopen = this.current === undefined || this.lastError !== undefined;
     if (this.reopenRequests.length > 0 && canReopen) this.reopenOutput();
-    const batch = (this.current ??= this.takeNextBatch());
+    this.current ??= this.takeNextBatch();
+    const batch = this.current;
     if (batch === undefined) return;
     clearTimeout(this.retryTimer);
     this.isWriting = true;
