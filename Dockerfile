@@ -1,8 +1,8 @@
-# PetSage API, as it is shipped:
+# The production image of PetSage API:
 #   docker build --build-arg GIT_REVISION="$(git rev-parse HEAD)" --tag petsage-api:1.0.0 .
 #   docker run --rm --read-only --publish 8000:8000 petsage-api:1.0.0
 
-# What is built, with all that building needs.
+# Compiles and bundles the sources.
 FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -13,7 +13,7 @@ COPY scripts/bundle.js scripts/
 COPY src src
 RUN npm run build
 
-# What it needs when it runs, and nothing else.
+# Installs the production dependencies.
 FROM node:24-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -23,18 +23,18 @@ RUN npm ci --ignore-scripts --omit=dev --omit=optional --omit=peer
 FROM node:24-slim
 ENV NODE_ENV=production
 WORKDIR /app
-# All of it belongs to root: the process can read itself, and change nothing.
+# The files belong to root, so the process cannot modify them.
 COPY package.json ./
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
-# Kubernetes knows by the number alone that it is not root: this is the image's user `node`.
+# The user `node`, as a number: Kubernetes verifies runAsNonRoot only for numeric users.
 USER 1000:1000
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8000}/system/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-# No shell and no npm in between: SIGTERM reaches the process, which drains.
+# Without a shell or npm as parent, SIGTERM reaches the process and starts a graceful shutdown.
 CMD ["node", "dist/main.js"]
-# Last, since each commit has another one.
+# Last, because it changes with each commit and invalidates the layers that follow.
 ARG GIT_REVISION=unknown
 ENV GIT_REVISION=${GIT_REVISION}
 LABEL org.opencontainers.image.title="petsage-api" \

@@ -1,20 +1,27 @@
+import js from '@eslint/js';
 import { defineConfig } from 'eslint/config';
+import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['bench/peers/', 'build/', 'dist/', 'coverage/'] },
+  { ignores: ['bench/peers/dist/', 'bench/peers/.venv/', 'bench/peers/nest/', 'build/', 'dist/', 'coverage/'] },
+  {
+    files: ['**/*.js'],
+    extends: [js.configs.recommended, tseslint.configs.strict, tseslint.configs.stylistic],
+    languageOptions: { globals: globals.node },
+  },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
-      // A module of Nest is a class for its decorator's sake.
+      // A Nest module is a class without members: its decorator holds everything.
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
-      // A DTO is often a literal, checked by its type alone.
+      // Tests build DTOs as object literals that have the shape of the class.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
-      // A DTO's fields say their types, as the builder of the OpenAPI document reads them.
+      // A DTO declares the type of each field: Nest reads the types at run time.
       '@typescript-eslint/no-inferrable-types': 'off',
     },
   },
@@ -24,37 +31,10 @@ export default defineConfig(
     rules: {
       'no-restricted-properties': [
         'error',
-        { object: 'process', property: 'env', message: 'Settings are read in platform/settings.ts.' },
-      ],
-    },
-  },
-  {
-    files: ['src/platform/**/*.ts'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        { patterns: [{ group: ['**/features/**'], message: 'The platform knows no feature.' }] },
-      ],
-    },
-  },
-  {
-    files: ['src/features/**/*.ts'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        { patterns: [{ group: ['../*/**', '!../../**'], message: "Another feature's insides." }] },
-      ],
-    },
-  },
-  {
-    files: ['src/features/*/dto/*.ts'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
         {
-          patterns: [
-            { group: ['../../*/**', '!../../../**'], message: "Another feature's insides." },
-          ],
+          object: 'process',
+          property: 'env',
+          message: 'Declare the setting in src/platform/settings.ts and inject it.',
         },
       ],
     },
@@ -64,15 +44,13 @@ export default defineConfig(
     rules: {
       'no-restricted-syntax': [
         'error',
-        {
-          selector: 'ImportDeclaration[importKind="type"][source.value=/\\.dto\\.js$/]',
-          message: 'A DTO that is imported as a type alone is not validated.',
-        },
-        {
-          selector:
-            'ImportDeclaration[source.value=/\\.dto\\.js$/] > ImportSpecifier[importKind="type"]',
-          message: 'A DTO that is imported as a type alone is not validated.',
-        },
+        ...[
+          'ImportDeclaration[importKind="type"][source.value=/\\.dto\\.js$/]',
+          'ImportDeclaration[source.value=/\\.dto\\.js$/] > ImportSpecifier[importKind="type"]',
+        ].map((selector) => ({
+          selector,
+          message: 'Import the DTO as a value: a type-only import disables its validation.',
+        })),
       ],
     },
   },

@@ -1,285 +1,170 @@
-// Measures PetSage API against its peers: npm run bench, or node bench/bench.js --help
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
-import { join } from 'node:path';
+// Measures PetSage API against its peers, or against another build of itself.
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { chartOf } from './chart.js';
-import { putLoad, scenarios } from './load.js';
-import { checkPeers, peer, PETSAGE, preparePeers } from './peers.js';
-import {
-  ALL_CORES,
-  ask,
-  keepAwake,
-  LIVENESS,
-  prepareMachine,
-  Refusal,
-  residentMbOf,
-  SERVER_CORE,
-  startServer,
-  tryRun,
-} from './processes.js';
-import { documentOf, reportOf } from './report.js';
-import { comparisonsOf, percent, summariesOf } from './results.js';
+import { format } from 'prettier';
+import { exitWithError, prepareMachine, run } from './machine.js';
+import { PETSAGE, prepareBaseline, preparePeers } from './peers.js';
+import { saveRun } from './results.js';
+import { readResidentMb, startServer } from './server.js';
+import { summarizeServers } from './statistics.js';
+import { formatRun } from './tables.js';
+import { verifyServers } from './verification.js';
+import { measureLoad, SCENARIOS } from './wrk.js';
 
-/** @typedef {import('./peers.js').PeerName} PeerName */
-/** @typedef {import('./results.js').Measured} Measured */
-/** @typedef {import('./results.js').Run} Run */
+/** @typedef {import('./peers.js').Peer} Peer */
+/** @typedef {import('./results.js').ConnectionLoad} ConnectionLoad */
+/** @typedef {import('./results.js').Settings} Settings */
 
-const HELP = `Measures PetSage API (node dist/main.js) against its peers, on the Node that runs this.
+const HELP = `Measures PetSage API (dist/main.js) on the version of Node.js that runs this script.
 
-  npm run bench                about 12 minutes;  writes bench/results.json, RESULTS.md, results.svg
-  npm run bench -- --quick     under 2 minutes, rough; writes nothing
+  node bench/bench.js                  all peers, 12 minutes; writes bench/results.json,
+                                       RESULTS.md and results.svg
+  node bench/bench.js --baseline DIR   this build against the one in DIR, 7 minutes; writes nothing
 
-  --quick   few and short turns
-  --scale   with --quick: PetSage with several workers and many connections too
-  --help    this
+Options:
+  --baseline DIR   another checkout of this repository, with its own node_modules and dist
+  --quick          few and short rounds, to try the benchmark; writes nothing
+  -h, --help       print this text
 
-Nothing else should run meanwhile. Another Node, once it is built:
-  npx --yes --package=node@24 -- node bench/bench.js
-`;
+Build first: npm run build. Run nothing else on the machine meanwhile.
+Another version of Node.js: npx --yes --package=node@24 -- node bench/bench.js`;
 
-const FULL = { starts: 5, turns: 9, seconds: 2, rampUp: 1, warmUp: 5, connections: 50 };
-const QUICK = { starts: 1, turns: 2, seconds: 1, rampUp: 1, warmUp: 1, connections: 50 };
+/** @type {Settings} */
+const FULL = {
+  starts: 5,
+  rounds: 9,
+  roundSeconds: 2,
+  rampUpSeconds: 1,
+  warmUpSeconds: 5,
+  connections: 50,
+  connectionSeconds: 4,
+};
 
-/** How long each line of the scale table is measured, in seconds. */
-const SCALE_SECONDS = 4;
+/** More rounds, because two builds differ by a few percent only. */
+const BASELINE = { ...FULL, rounds: 21 };
 
-/** How long a server is left alone before its memory is read, in milliseconds. */
+const QUICK = {
+  ...FULL,
+  starts: 1,
+  rounds: 2,
+  roundSeconds: 1,
+  warmUpSeconds: 1,
+  connectionSeconds: 1,
+};
+
+const CONNECTION_COUNTS = [10, 100, 1000];
+
+/** The time between the first response and the reading of the idle memory. */
 const SETTLE_MS = 1000;
 
-/**
- * Settings of PetSage; the first is what the others are compared to.
- *
- * @type {{ variant: string, env: Record<string, string> }[]}
- */
-const WORKERS = [
-  { variant: 'default', env: {} },
-  { variant: '1 worker', env: { WEB_CONCURRENCY: '1' } },
-  { variant: '2 workers', env: { WEB_CONCURRENCY: '2' } },
-];
-const CONNECTIONS = [10, 100, 1000];
-
-const RESULTS = join(import.meta.dirname, 'results.json');
-
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof Refusal)) throw error;
-  tell(error.message);
-  // With what is still running: a server would keep this process alive.
-  process.exit(1);
-}
+await main().catch(exitWithError);
 
 async function main() {
-  const { quick, scale, help } = readArguments();
+  const { quick, baseline, help } = parseArgs({
+    options: {
+      quick: { type: 'boolean' },
+      baseline: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  }).values;
   if (help) {
-    process.stdout.write(HELP);
+    console.log(HELP);
     return;
   }
-  const settings = quick ? QUICK : FULL;
-  await prepareMachine();
-  const idle = keepAwake();
-  const { names, versions } = await preparePeers(tell);
-  tell('Checking that all do the same work');
-  await checkPeers(names);
-  /** @type {Run} */
-  const run = {
+  const settings = quick ? QUICK : baseline ? BASELINE : FULL;
+  const machine = await prepareMachine();
+  const { servers, versions } = await (baseline ? prepareBaseline(baseline) : preparePeers());
+  console.error('Verifying that all servers do the same work');
+  await verifyServers(servers);
+  const result = {
     date: new Date().toISOString().slice(0, 10),
     command: ['node', 'bench/bench.js', ...process.argv.slice(2)].join(' '),
-    machine: { ...(await describeMachine()), 'idle cores': idle },
-    versions: {
-      petsage: await revision(),
-      node: process.versions.node,
-      ...versions,
-    },
+    machine,
+    versions,
     settings,
-    peers: await measurePeers(names, settings),
-    ...((!quick || scale) && { scale: await measureScale(settings) }),
+    servers: await measureServers(servers, settings),
+    connections: baseline ? [] : await measureConnections(settings),
   };
-  process.stdout.write(`\n${reportOf(run)}`);
-  if (!quick) write(run);
-}
-
-function readArguments() {
-  try {
-    return parseArgs({
-      options: {
-        quick: { type: 'boolean', default: false },
-        scale: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new Refusal(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
-  }
-}
-
-/** @param {string} line */
-function tell(line) {
-  process.stderr.write(`${line}\n`);
-}
-
-/** The commit that is measured, with a mark when what is there differs from it, but for results. */
-async function revision() {
-  const git = ['git', '-C', import.meta.dirname];
-  const commit = await tryRun([...git, 'rev-parse', '--short=12', 'HEAD']);
-  if (commit === undefined) return 'unknown';
-  const unchanged = [
-    'diff',
-    '--quiet',
-    'HEAD',
-    '--',
-    ':/',
-    ':!/bench/*.json',
-    ':!/bench/*.svg',
-    ':!*.md',
-  ];
-  return commit.trim() + ((await tryRun([...git, ...unchanged])) === undefined ? '-dirty' : '');
-}
-
-async function describeMachine() {
-  const [cpu, ...others] = cpus();
-  // wrk says its version together with its usage, and fails.
-  const wrk = await tryRun(['sh', '-c', 'wrk -v 2>&1 || true']);
-  return {
-    CPU: cpu?.model.trim() ?? 'unknown',
-    cores: others.length + 1,
-    kernel: release(),
-    wrk: /^wrk (?:debian\/)?(\S+)/.exec(wrk ?? '')?.[1] ?? 'unknown',
-  };
+  console.log(await format(formatRun(result), { parser: 'markdown' }));
+  if (quick || baseline) return;
+  await saveRun(result);
+  await run(process.execPath, [`${import.meta.dirname}/report.js`]);
+  console.error('Wrote bench/results.json, bench/RESULTS.md and bench/results.svg');
 }
 
 /**
- * Every peer in turn: started several times, and the last time all are left running. They are warmed
- * up, and then put under load, a short while each, again and again. What slows the machine down for a
- * minute so meets all of them alike.
+ * Measures starts, then loads. All servers run at the same time, but only one is under load at a time.
+ * They are loaded in turn, in many short rounds, so that a slow minute of the machine affects them all.
  *
- * @param {PeerName[]} names
- * @param {typeof FULL} settings
+ * @param {Peer[]} peers
+ * @param {Settings} settings
  */
-async function measurePeers(names, settings) {
-  const { starts, turns, rampUp, warmUp } = settings;
-  /** @type {Partial<Record<PeerName, Measured>>} */
-  const peers = {};
-  /** @type {{ name: PeerName, server: import('./processes.js').Server, measured: Measured }[]} */
+async function measureServers(peers, settings) {
+  const { starts, rounds, roundSeconds, rampUpSeconds, warmUpSeconds, connections } = settings;
+  /** @type {(Peer & import('./statistics.js').Samples)[]} */
+  const all = peers.map((peer) => ({ ...peer, startMs: [], idleMb: [], get: [], post: [] }));
   const running = [];
   for (let start = 1; start <= starts; start++) {
-    for (const name of names) {
-      const measured = (peers[name] ??= { startMs: [], idleMb: [], get: [], post: [] });
-      const server = await measureStart(name, measured);
-      tell(`Start ${start} of ${starts}: ${name}: ${server.startMs.toFixed(0)} ms`);
-      if (start === starts && peer(name).isLoaded !== false) {
-        running.push({ name, server, measured });
-      } else {
-        await server.stop();
-      }
+    for (const samples of all) {
+      const server = await startServer(samples.command);
+      await setTimeout(SETTLE_MS);
+      samples.startMs.push(server.startMs);
+      samples.idleMb.push(readResidentMb(server));
+      console.error(`Start ${start}/${starts}, ${samples.name}: ${server.startMs.toFixed(0)} ms`);
+      if (start < starts || samples.isStartOnly) await server.stop();
+      else running.push({ server, samples });
     }
   }
-  for (const { name, server } of running) {
-    for (const scenario of scenarios) {
-      const load = await putLoad(server, scenario, { ...settings, seconds: warmUp });
-      tell(`Warm-up: ${name}: ${describe(scenario, load)}`);
+  for (const { server, samples } of running) {
+    for (const scenario of SCENARIOS) {
+      await measureLoad(server, scenario, { connections, seconds: warmUpSeconds });
+      console.error(`Warm-up, ${samples.name}: ${scenario}`);
     }
   }
-  for (let turn = 1; turn <= turns; turn++) {
-    for (const scenario of scenarios) {
-      for (const { name, server, measured } of running) {
-        // V8 lets go of memory and code while nothing happens.
-        await putLoad(server, scenario, { ...settings, seconds: rampUp });
-        const load = await putLoad(server, scenario, settings);
-        measured[scenario].push(load);
-        measured.loadMb = residentMbOf(server);
-        tell(`Turn ${turn} of ${turns}: ${name}: ${describe(scenario, load)}`);
+  for (let round = 1; round <= rounds; round++) {
+    for (const scenario of SCENARIOS) {
+      for (const { server, samples } of running) {
+        // While a server is idle, V8 shrinks its heap and discards compiled code.
+        await measureLoad(server, scenario, { connections, seconds: rampUpSeconds });
+        const load = await measureLoad(server, scenario, { connections, seconds: roundSeconds });
+        samples[scenario].push(load);
+        samples.loadMb = readResidentMb(server);
+        console.error(`Round ${round}/${rounds}, ${samples.name}: ${formatLoad(scenario, load)}`);
       }
     }
-    // Who comes first, and who comes after whom.
-    running.push(...running.splice(0, 3));
+    // Alternating the order cancels out a steady drift of the machine's speed.
     running.reverse();
   }
   for (const { server } of running) await server.stop();
-  return peers;
+  return summarizeServers(all);
 }
 
 /**
- * @param {PeerName} name
- * @param {Measured} measured is given what the start shows
- */
-async function measureStart(name, { startMs, idleMb }) {
-  const server = await startServer(peer(name).command);
-  await ask(server.port, 'GET', LIVENESS);
-  await setTimeout(SETTLE_MS);
-  startMs.push(server.startMs);
-  idleMb.push(residentMbOf(server));
-  return server;
-}
-
-/**
- * @param {import('./load.js').Scenario} scenario
- * @param {import('./load.js').Load} load
- */
-function describe(scenario, { rate, serverShare, clientShare }) {
-  return `${scenario.toUpperCase()} ${Math.round(rate)}/s, server ${percent(serverShare)}, wrk ${percent(clientShare)} of a core`;
-}
-
-/**
- * PetSage with several workers, and with few and many connections.
+ * Measures PetSage API with few and with many connections.
  *
- * @param {typeof FULL} settings
+ * @param {Settings} settings
  */
-async function measureScale({ warmUp, ...settings }) {
-  /** @type {NonNullable<Run['scale']>} */
-  const scale = { workers: {}, connections: {} };
-  /**
-   * @param {'workers' | 'connections'} series
-   * @param {string} variant
-   * @param {{ connections?: number, cores?: string, env?: Record<string, string> }} how
-   */
-  const measure = async (series, variant, { env = {}, ...how }) => {
-    const options = { ...settings, seconds: SCALE_SECONDS, ...how };
-    const server = await startServer(peer(PETSAGE).command, {
-      cores: how.cores ?? SERVER_CORE,
-      env,
-    });
-    const load = async (/** @type {import('./load.js').Scenario} */ scenario) => {
-      await putLoad(server, scenario, { ...options, seconds: warmUp });
-      const measured = await putLoad(server, scenario, options);
-      tell(`Scale, ${variant}: ${describe(scenario, measured)}`);
-      return measured;
-    };
-    const loads = { get: await load('get'), post: await load('post') };
+async function measureConnections({ warmUpSeconds, connectionSeconds }) {
+  /** @type {ConnectionLoad[]} */
+  const loads = [];
+  for (const connections of CONNECTION_COUNTS) {
+    const server = await startServer(PETSAGE.command);
+    for (const scenario of SCENARIOS) {
+      await measureLoad(server, scenario, { connections, seconds: warmUpSeconds });
+      const load = await measureLoad(server, scenario, { connections, seconds: connectionSeconds });
+      loads.push({ connections, scenario, ...load });
+      console.error(`${connections} connections: ${formatLoad(scenario, load)}`);
+    }
     await server.stop();
-    (scale[series][variant] ??= []).push(loads);
-  };
-  for (const { variant, env } of WORKERS) {
-    await measure('workers', variant, { cores: ALL_CORES, env });
   }
-  for (const connections of CONNECTIONS) {
-    await measure('connections', `${connections} connections`, { connections });
-  }
-  return scale;
+  return loads;
 }
 
 /**
- * Keeps a run beside those of other versions of Node.
- *
- * @param {Run} run
+ * @param {import('./wrk.js').Scenario} scenario
+ * @param {import('./wrk.js').Load} load
  */
-function write(run) {
-  const version = Number(process.versions.node.split('.')[0]);
-  /** @type {Record<string, Run>} */
-  const earlier = existsSync(RESULTS) ? JSON.parse(readFileSync(RESULTS, 'utf8')) : {};
-  const medians = Object.fromEntries(summariesOf(run));
-  const comparisons = comparisonsOf(run);
-  const all = { ...earlier, [`node${version}`]: { ...run, medians, comparisons } };
-  const results = /** @type {Record<string, Run>} */ (
-    Object.fromEntries(
-      Object.entries(all).toSorted(([a], [b]) => a.localeCompare(b, 'en', { numeric: true })),
-    )
-  );
-  const shown = results.node24 ?? Object.values(results).at(-1) ?? run;
-  writeFileSync(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
-  writeFileSync(join(import.meta.dirname, 'RESULTS.md'), documentOf(results));
-  writeFileSync(join(import.meta.dirname, 'results.svg'), chartOf(shown));
-  tell('Wrote bench/results.json, bench/RESULTS.md and bench/results.svg');
+function formatLoad(scenario, { requestsPerSecond, serverCpuShare, clientCpuShare }) {
+  const [server, client] = [serverCpuShare, clientCpuShare].map((share) => Math.round(share * 100));
+  return `${scenario} ${Math.round(requestsPerSecond)}/s, server ${server}% and wrk ${client}% of a core`;
 }

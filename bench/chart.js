@@ -1,17 +1,18 @@
-// The chart of the README: requests per second as a share of node:http.
-import { peer, PETSAGE } from './peers.js';
-import { percent, summariesOf } from './results.js';
+// The chart bench/results.svg.
+
+/** @typedef {import('./results.js').LoadSummary} LoadSummary */
 
 const WIDTH = 800;
-const ROW = 34;
 const TOP = 104;
-const BAR = 20;
-const LABEL = 236;
-const COLUMN = 270;
-/** The length of a bar of 100 %: behind it there is room for the number. */
-const FULL = 200;
+const ROW_HEIGHT = 34;
+const BAR_HEIGHT = 20;
+const GET_X = 236;
+const POST_X = 506;
 
-/** The card has its own ground, so that it can be read wherever it is shown. */
+/** The width of a bar of 100%. */
+const FULL_BAR = 200;
+
+/** The card has its own background, so that the text is readable on any page. */
 const STYLE = `
   text { font: 14px system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; fill: #24292f; }
   .card { fill: #ffffff; stroke: #d0d7de; }
@@ -19,48 +20,44 @@ const STYLE = `
   .quiet { fill: #57606a; }
   .bold { font-weight: 700; }
   .bar { fill: #a5b4c3; }
-  .own { fill: #d9480f; }
+  .petsage { fill: #d9480f; }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3; }
     .card { fill: #161b22; stroke: #30363d; }
     .quiet { fill: #9198a1; }
     .bar { fill: #57677a; }
-    .own { fill: #f76707; }
+    .petsage { fill: #f76707; }
   }`;
 
 /**
- * The chart as SVG: a row for each peer, a column for GET and one for POST.
+ * Creates an SVG chart with one row per server, and a column each for GET and POST.
  *
  * @param {import('./results.js').Run} run
  */
-export function chartOf(run) {
-  const rows = summariesOf(run)
-    .flatMap(([name, { get, post }]) => (get && post ? [{ ...peer(name), name, get, post }] : []))
-    .toSorted((a, b) => b.get.rate - a.get.rate);
-  const height = TOP + rows.length * ROW + 44;
-  const parts = rows.flatMap(({ name, label, get, post }, i) => {
-    const y = TOP + i * ROW;
-    const own = name === PETSAGE;
+export function createChart({ servers, settings, versions }) {
+  const rows = servers.flatMap(({ name, label, get, post }) =>
+    get && post ? [{ label, get, post, isPetsage: name === 'petsage' }] : [],
+  );
+  rows.sort((a, b) => b.get.requestsPerSecond.median - a.get.requestsPerSecond.median);
+  const height = TOP + rows.length * ROW_HEIGHT + 44;
+  const bars = rows.flatMap(({ label, get, post, isPetsage }, i) => {
+    const y = TOP + i * ROW_HEIGHT;
     return [
-      text(LABEL - 12, y + 15, label, own ? 'bold' : '', 'end'),
-      bar(LABEL, y, get.ratio.value, own),
-      bar(LABEL + COLUMN, y, post.ratio.value, own),
+      createText(GET_X - 12, y + 15, label, isPetsage ? 'bold' : '', 'end'),
+      createBar(GET_X, y, get, isPetsage),
+      createBar(POST_X, y, post, isPetsage),
     ];
   });
-  const lacks = rows.some(({ get, post }) =>
-    [get, post].some(({ ratio }) => ratio.value === undefined),
-  );
-  const { node } = run.versions;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Requests per second as a share of node:http">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Requests per second relative to node:http">
 <style>${STYLE}
 </style>
 <rect class="card" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="8"/>
-${text(24, 36, 'Requests per second, as a share of bare node:http', 'title')}
-${text(24, 60, `Node ${node}, one core, ${run.settings.connections} connections. Longer is better.`, 'quiet')}
-${text(LABEL, TOP - 12, 'GET liveness', 'bold')}
-${text(LABEL + COLUMN, TOP - 12, 'POST, validated', 'bold')}
-${parts.join('\n')}
-${text(24, height - 18, `PetSage API: all on, as it ships. “+ headers”: with the headers that it sends.${lacks ? ' —: no ratio.' : ''}`, 'quiet')}
+${createText(24, 36, 'Requests per second, relative to node:http', 'title')}
+${createText(24, 60, `Node.js ${versions.node}, one core, ${settings.connections} connections. Longer is better.`, 'quiet')}
+${createText(GET_X, TOP - 12, 'GET, liveness', 'bold')}
+${createText(POST_X, TOP - 12, 'POST, validated', 'bold')}
+${bars.join('\n')}
+${createText(24, height - 18, 'PetSage API is bundled, the others are not. “+ headers”: sends the headers of PetSage API.', 'quiet')}
 </svg>
 `;
 }
@@ -68,28 +65,23 @@ ${text(24, height - 18, `PetSage API: all on, as it ships. “+ headers”: with
 /**
  * @param {number} x
  * @param {number} y
- * @param {number | undefined} ratio
- * @param {boolean} own
+ * @param {LoadSummary} load
+ * @param {boolean} isPetsage
  */
-function bar(x, y, ratio, own) {
-  const width = Math.min(ratio ?? 0, 1.2) * FULL;
-  const label = text(
-    x + width + 8,
-    y + 15,
-    ratio === undefined ? '—' : percent(ratio),
-    own ? 'bold' : '',
-  );
-  return `<rect class="${own ? 'own' : 'bar'}" x="${x}" y="${y}" width="${width.toFixed(1)}" height="${BAR}" rx="3"/>\n${label}`;
+function createBar(x, y, { toNodeHttp: { median } }, isPetsage) {
+  const width = Math.min(median ?? 0, 1.2) * FULL_BAR;
+  const label = median === undefined ? '—' : `${Math.round(median * 100)}%`;
+  return `<rect class="${isPetsage ? 'petsage' : 'bar'}" x="${x}" y="${y}" width="${width.toFixed(1)}" height="${BAR_HEIGHT}" rx="3"/>
+${createText(x + width + 8, y + 15, label, isPetsage ? 'bold' : '')}`;
 }
 
 /**
  * @param {number} x
  * @param {number} y
  * @param {string} content
- * @param {string} kind
- * @param {string} anchor
+ * @param {string} style
+ * @param {'start' | 'end'} [anchor]
  */
-function text(x, y, content, kind = '', anchor = 'start') {
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-  return `<text class="${kind}" x="${x.toFixed(1)}" y="${y}" text-anchor="${anchor}">${escaped}</text>`;
+function createText(x, y, content, style, anchor = 'start') {
+  return `<text class="${style}" x="${x.toFixed(1)}" y="${y}" text-anchor="${anchor}">${content}</text>`;
 }

@@ -1,243 +1,154 @@
-// Keeps PetSage API under load for a while: nothing may fail, and memory may not grow.
-// npm run soak, or node bench/soak.js --help
+// Loads PetSage API for minutes: no request may fail, and memory must not grow.
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runWrk } from './load.js';
-import { peer, PETSAGE } from './peers.js';
-import {
-  ask,
-  cpuSecondsOf,
-  keepAwake,
-  peakMbOf,
-  prepareMachine,
-  Refusal,
-  residentMbOf,
-  startServer,
-} from './processes.js';
-import { percent } from './results.js';
+import { BenchmarkError, exitWithError, prepareMachine } from './machine.js';
+import { PETSAGE } from './peers.js';
+import { readCpuSeconds, startServer } from './server.js';
+import { roundDigits } from './statistics.js';
+import { runWrk } from './wrk.js';
 
-const HELP = `Keeps PetSage API (node dist/main.js) under load: no request may fail, and memory may not grow.
+/** @typedef {import('./server.js').Server} Server */
+
+const HELP = `Loads PetSage API (dist/main.js) for minutes, and verifies every response.
 
   node bench/soak.js [--minutes 10]
 
-In each minute it measures how many requests per second the service answers at most, of all kinds in
-turn, and then sends 80 % of that. Memory is read between the minutes, when garbage is collected. It
-ends with 1 when a request failed, the rate was not reached, or memory or its heap grew by more than
-5 % after the first minute. From 10 minutes on it writes bench/soak.json.
-`;
+Each minute, it measures how many requests per second the service can handle, and then sends 80% of
+that. Between the minutes it forces a garbage collection and reads the memory. The exit code is 1 if a
+request failed, if the rate was not reached, or if memory grew by more than 5% after the first minute.
+From 10 minutes on, it writes bench/soak.json.`;
 
-/** The share of the most it can do that it is kept under. */
-const LOAD = 0.8;
+const LOAD_SHARE = 0.8;
 
-/** The share of the rate that has to be reached. */
-const REACHED = 0.95;
+/** The share of the intended rate that must be reached. */
+const MIN_RATE_REACHED = 0.95;
 
-/** How much memory may grow, from after the first minute to the end. */
-const GROWTH = 1.05;
+/** The allowed ratio of the memory after the last minute to that after the first. */
+const MAX_GROWTH = 1.05;
 
-/** A run that is shorter is a trial. */
-const FULL_MINUTES = 10;
-
-/** The parts of a minute, in seconds. A machine may be slower in another minute: each has its own. */
-const MAXIMUM_SECONDS = 6;
-const LOAD_SECONDS = 54;
+const MIN_MINUTES_TO_SAVE = 10;
 const CONNECTIONS = 50;
 
-/** Before that, V8 makes its heap as large as the load wants it. In seconds. */
+/** The load before the first minute, until V8 has grown its heap. */
 const WARM_UP_SECONDS = 30;
 
-/** Lets the service collect its garbage when it is asked to by a signal. */
-const COLLECT = `import v8 from 'node:v8';
-import vm from 'node:vm';
-v8.setFlagsFromString('--expose-gc');
-const gc = vm.runInNewContext('gc');
-process.on('SIGUSR2', () => { gc(); });`;
+/** The parts of a minute. The maximum is measured each minute, because a machine's speed varies. */
+const MAXIMUM_SECONDS = 6;
+const LOAD_SECONDS = 54;
 
-/** How often it did, as its metrics tell. */
-const COLLECTIONS = /^nodejs_gc_duration_seconds_count\{kind="major"\} (\d+)$/m;
+/** Runs in the service: collects garbage on request, and sends the memory usage in bytes. */
+const MEMORY_PROBE = `process.on('message', () => {
+  gc();
+  const { rss, heapUsed } = process.memoryUsage();
+  process.send({ rss, heapUsed, peakRss: process.resourceUsage().maxRSS * 1024 });
+});`;
 
-/** How many times those are asked before it counts as not having done it. */
-const TRIES = 1000;
-
-/**
- * @typedef {object} Outcome
- * @property {number} requests
- * @property {number} seconds
- * @property {number} right
- * @property {number} wrong
- * @property {string} firstWrong
- * @property {number} p50
- * @property {number} p99
- * @property {number} p999
- * @property {Record<string, number>} errors
- */
-
-/**
- * What is in memory after a minute, in MiB: all that is resident, the most that ever was, and the heap
- * without its garbage.
- *
- * @typedef {{ residentMb: number, peakMb: number, heapMb: number }} Memory
- */
-
-/**
- * `serverShare` is the CPU time that the server used at the most that it can do, as a share of a core.
- *
- * @typedef {object} Minute
- * @property {number} maximum
- * @property {number} serverShare
- * @property {number} target
- * @property {Outcome} outcome
- * @property {Memory} memory
- */
-
-try {
-  await main();
-} catch (error) {
-  if (!(error instanceof Refusal)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  // With what is still running: a server would keep this process alive.
-  process.exit(1);
-}
+await main().catch(exitWithError);
 
 async function main() {
-  const { minutes, help } = readArguments();
-  if (help) {
-    process.stdout.write(HELP);
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: 'string', default: '10' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
     return;
   }
-  await prepareMachine();
-  const idle = keepAwake();
-  const server = await startServer(peer(PETSAGE).command, {
-    readsLog: true,
-    env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(COLLECT)}` },
-  });
-  tell('Warming up');
-  await putMix(server, 0, WARM_UP_SECONDS);
-  /** @type {Minute[]} */
-  const rounds = [];
+  const minutes = Number(values.minutes);
+  if (!Number.isInteger(minutes) || minutes < 1) {
+    throw new BenchmarkError(`--minutes must be a positive integer, but is ${values.minutes}.`);
+  }
+  const machine = await prepareMachine();
+  const [node = '', ...args] = PETSAGE.command;
+  const probe = `--import=data:text/javascript,${encodeURIComponent(MEMORY_PROBE)}`;
+  const server = await startServer(
+    [node, '--expose-gc', probe, ...args],
+    ['ignore', 'pipe', 'inherit', 'ipc'],
+  );
+  server.child.stdout?.resume();
+  console.log('Warming up');
+  await sendRequests(server, 0, WARM_UP_SECONDS);
+
   let requests = 0;
-  let due = 0;
+  let intendedRequests = 0;
+  const memory = [];
   for (let minute = 1; minute <= minutes; minute++) {
-    const cpu = cpuSecondsOf(server);
-    const most = await putMix(server, 0, MAXIMUM_SECONDS);
-    const serverShare = (cpuSecondsOf(server) - cpu) / most.seconds;
-    const maximum = most.requests / most.seconds;
-    const target = maximum * LOAD;
-    const outcome = await putMix(server, target, LOAD_SECONDS);
-    const memory = await memoryOf(server);
-    rounds.push({ maximum, serverShare, target, outcome, memory });
-    requests += outcome.requests;
-    due += target * outcome.seconds;
-    const rate = outcome.requests / outcome.seconds;
-    const failed = failuresOf(most) + failuresOf(outcome);
-    tell(
-      `Minute ${minute}: at most ${Math.round(maximum)} requests/s (${percent(serverShare)} of a core), then ${Math.round(rate)} (${percent(rate / maximum)}), ` +
-        `p50 ${outcome.p50} µs, p99 ${outcome.p99} µs, ${failed} failed; ` +
-        `memory ${memory.residentMb.toFixed(1)} MiB, peak ${memory.peakMb.toFixed(1)}, heap ${memory.heapMb.toFixed(1)}`,
+    const cpuBefore = readCpuSeconds(server);
+    const maximum = await sendRequests(server, 0, MAXIMUM_SECONDS);
+    const cpuShare = (readCpuSeconds(server) - cpuBefore) / maximum.seconds;
+    const maximumRate = maximum.requests / maximum.seconds;
+    const load = await sendRequests(server, maximumRate * LOAD_SHARE, LOAD_SECONDS);
+    const usage = await readMemory(server);
+    requests += load.requests;
+    intendedRequests += maximumRate * LOAD_SHARE * load.seconds;
+    memory.push(usage);
+    console.log(
+      `Minute ${minute}: maximum ${maximumRate.toFixed(0)} requests/s (${(cpuShare * 100).toFixed(0)}% of a core), ` +
+        `load ${(load.requests / load.seconds).toFixed(0)} requests/s, p50 ${load.p50} µs, p99 ${load.p99} µs, ` +
+        `memory ${usage.residentMb} MiB, heap ${usage.heapMb} MiB, peak ${usage.peakMb} MiB`,
     );
-    if (failed > 0) throw new Refusal(detailsOf(failuresOf(most) > 0 ? most : outcome));
   }
   await server.stop();
 
-  const [first, last] = [rounds[0], rounds.at(-1)];
-  if (!first || !last) throw new Refusal('--minutes: expected one or more');
-  const growth = last.memory.residentMb / first.memory.residentMb;
-  const heapGrowth = last.memory.heapMb / first.memory.heapMb;
-  const reached = requests / due;
-  tell(`${requests} requests, none failed, ${percent(reached * LOAD)} of the most it can do`);
-  tell(
-    `Memory is ${growth.toFixed(3)} of what it was after the first minute, the heap ${heapGrowth.toFixed(3)}`,
-  );
-
-  if (minutes >= FULL_MINUTES) {
-    const path = join(import.meta.dirname, 'soak.json');
-    const date = new Date().toISOString().slice(0, 10);
-    const report = {
-      date,
-      node: process.versions.node,
-      machine: { CPU: cpus()[0]?.model, kernel: release(), 'idle cores': idle },
-      minutes,
-      requests,
-      reached,
-      growth,
-      heapGrowth,
-      rounds,
-    };
-    writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
-    tell('Wrote bench/soak.json');
+  const rateReached = requests / intendedRequests;
+  const first = memory[0];
+  const last = memory.at(-1);
+  if (!first || !last) throw new Error('No memory was read.');
+  const result = {
+    date: new Date().toISOString().slice(0, 10),
+    node: process.versions.node,
+    machine,
+    minutes,
+    requests,
+    shareOfMaximumRate: roundDigits(rateReached * LOAD_SHARE),
+    memoryAfterFirstMinute: first,
+    memoryAfterLastMinute: last,
+    memoryGrowth: roundDigits(last.residentMb / first.residentMb),
+    heapGrowth: roundDigits(last.heapMb / first.heapMb),
+  };
+  console.log(JSON.stringify(result, null, 2));
+  if (minutes >= MIN_MINUTES_TO_SAVE) {
+    writeFileSync(join(import.meta.dirname, 'soak.json'), `${JSON.stringify(result, null, 2)}\n`);
+    console.log('Wrote bench/soak.json');
   }
-  if (!(reached >= REACHED) || !(growth <= GROWTH && heapGrowth <= GROWTH)) process.exitCode = 1;
-}
-
-function readArguments() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        minutes: { type: 'string', default: '10' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-    const minutes = Number(values.minutes);
-    if (!(Number.isInteger(minutes) && minutes > 0)) {
-      throw new Error(`--minutes: expected a whole number from 1 on, found ${values.minutes}`);
-    }
-    return { minutes, help: values.help };
-  } catch (error) {
-    throw new Refusal(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
+  if (rateReached < MIN_RATE_REACHED) throw new BenchmarkError('The rate was not reached.');
+  if (Math.max(result.memoryGrowth, result.heapGrowth) > MAX_GROWTH) {
+    throw new BenchmarkError('Memory grew.');
   }
 }
 
-/** @param {string} line */
-function tell(line) {
-  process.stdout.write(`${line}\n`);
-}
-
 /**
- * @param {import('./processes.js').Server} server
- * @param {number} rate 0: as many as can be
- * @param {number} seconds
- */
-async function putMix(server, rate, seconds) {
-  const script = { script: 'soak.lua', args: [rate.toFixed(0)] };
-  return /** @type {Promise<Outcome>} */ (
-    runWrk(server.url, { ...script, seconds, connections: CONNECTIONS })
-  );
-}
-
-/** @param {Outcome} outcome */
-function failuresOf({ wrong, errors }) {
-  return Object.values(errors).reduce((total, count) => total + count, wrong);
-}
-
-/** @param {Outcome} outcome */
-function detailsOf({ wrong, firstWrong, errors }) {
-  return JSON.stringify({ wrong, firstWrong, ...errors });
-}
-
-/**
- * @param {import('./processes.js').Server} server
- * @returns {Promise<Memory>}
- */
-async function memoryOf(server) {
-  const before = await metric(server, COLLECTIONS);
-  // Node does not count each one: a collection within another is lost.
-  for (let tries = 1; (await metric(server, COLLECTIONS)) === before; tries++) {
-    if (tries === TRIES) throw new Refusal('The service did not collect its garbage');
-    process.kill(server.pid, 'SIGUSR2');
-  }
-  const heapMb = (await metric(server, /^nodejs_heap_size_used_bytes (\S+)$/m)) / 1024 ** 2;
-  return { residentMb: residentMbOf(server), peakMb: peakMbOf(server), heapMb };
-}
-
-/**
- * What the service itself tells; 0 where it says nothing.
+ * Sends requests of all kinds.
  *
- * @param {import('./processes.js').Server} server
- * @param {RegExp} pattern
+ * @param {Server} server
+ * @param {number} rate in requests per second; 0 is as many as possible
+ * @param {number} seconds
+ * @throws BenchmarkError if a request failed
  */
-async function metric(server, pattern) {
-  const { body } = await ask(server.port, 'GET', '/metrics');
-  return Number(pattern.exec(body)?.[1] ?? 0);
+async function sendRequests(server, rate, seconds) {
+  const options = { seconds, connections: CONNECTIONS, argument: rate.toFixed(0) };
+  const result = await runWrk(server.url, 'soak.lua', options);
+  if (result.timeouts + result.errors + result.unexpected > 0) {
+    throw new BenchmarkError(`Requests failed: ${JSON.stringify(result)}`);
+  }
+  return result;
+}
+
+/**
+ * Reads the memory of the service after a garbage collection, in MiB.
+ *
+ * @param {Server} server
+ */
+async function readMemory({ child }) {
+  child.send('read-memory');
+  const [{ rss, heapUsed, peakRss }] = await once(child, 'message');
+  return {
+    residentMb: roundDigits(rss / 1024 ** 2),
+    heapMb: roundDigits(heapUsed / 1024 ** 2),
+    peakMb: roundDigits(peakRss / 1024 ** 2),
+  };
 }

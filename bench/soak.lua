@@ -1,38 +1,40 @@
--- The load of soak.js: all kinds of requests in turn, each answer checked. A request carries in its
--- X-Request-Id which status is right, and the service's answer carries the same id.
+-- The load of soak.js: requests of all kinds in turn. wrk does not pass the request to response(), so
+-- each request sends the expected status in X-Request-Id, which the service returns.
+-- Prints the result as JSON on the last line.
 --
--- Arguments: the rate to keep to, in requests per second; 0 is as many as can be.
+-- Argument: the rate in requests per second, or 0 for as many as possible.
 
 local ffi = require("ffi")
-ffi.cdef("typedef struct { long seconds, nanoseconds; } bench_time; int clock_gettime(int, bench_time *);")
+ffi.cdef([[
+  typedef struct { long seconds, nanoseconds; } bench_time;
+  int clock_gettime(int, bench_time *);
+]])
 
-local MONOTONIC = 1
+local CLOCK_MONOTONIC = 1
 local SMOKE_TEST = "/api/v1/system/smoke-test"
 local KINDS = {
-  { 200, "GET", "/system/healthz" },
-  { 200, "POST", SMOKE_TEST, '{"ping":"How is the cat today?"}' },
-  { 200, "GET", "/api/v1/smoke-test" },
-  { 200, "GET", "/smoke-test" },
-  { 200, "GET", "/v1/health/smoke-test" },
-  { 422, "POST", SMOKE_TEST, '{"ping":1}' },
-  { 404, "GET", "/nowhere" },
-  { 200, "GET", "/system/readyz" },
+  { status = 200, method = "GET", path = "/system/healthz" },
+  { status = 200, method = "POST", path = SMOKE_TEST, body = '{"ping":"How is the cat today?"}' },
+  { status = 200, method = "GET", path = "/api/v1/smoke-test" },
+  { status = 200, method = "GET", path = "/smoke-test" },
+  { status = 200, method = "GET", path = "/v1/health/smoke-test" },
+  { status = 422, method = "POST", path = SMOKE_TEST, body = '{"ping":1}' },
+  { status = 404, method = "GET", path = "/nowhere" },
+  { status = 200, method = "GET", path = "/system/readyz" },
 }
 
--- How far behind its schedule it may be and still catch up, in seconds.
-local SLACK = 0.1
+-- After a pause, requests of up to this many seconds are sent late. Older ones are not sent.
+local MAX_LAG_SECONDS = 0.1
 
 local time = ffi.new("bench_time")
 local rate = 0
 local sent = 0
 local next_at = 0
-
--- Globals: done() asks the thread for them.
-right = 0
-wrong = 0
-first_wrong = ""
-
 local threads = {}
+
+-- done() reads these globals from the thread.
+unexpected = 0
+first_unexpected = ""
 
 function setup(thread)
   threads[#threads + 1] = thread
@@ -40,47 +42,44 @@ end
 
 function init(args)
   rate = tonumber(args[1])
-  -- Without a rate there is no delay at all: wrk looks for the function's name.
+  -- wrk sends without delay only if this function does not exist.
   if rate == 0 then delay = nil end
 end
 
--- Requests are given to a schedule at even intervals, whichever connection is free; this is how long
--- the connection has to wait for its turn, in milliseconds.
+-- Returns the milliseconds until the next request is due. Requests are due at even intervals,
+-- whichever connection sends them.
 function delay()
-  ffi.C.clock_gettime(MONOTONIC, time)
+  ffi.C.clock_gettime(CLOCK_MONOTONIC, time)
   local now = tonumber(time.seconds) + tonumber(time.nanoseconds) / 1e9
-  next_at = math.max(next_at + 1 / rate, now - SLACK)
+  next_at = math.max(next_at + 1 / rate, now - MAX_LAG_SECONDS)
   return math.max(0, math.floor((next_at - now) * 1000))
 end
 
 function request()
   local kind = KINDS[sent % #KINDS + 1]
   sent = sent + 1
-  return wrk.format(kind[2], kind[3], {
-    ["X-Request-Id"] = "expect-" .. kind[1] .. "-" .. sent,
-    ["Content-Type"] = kind[4] and "application/json",
-  }, kind[4])
+  return wrk.format(kind.method, kind.path, {
+    ["X-Request-Id"] = "expect-" .. kind.status .. "-" .. sent,
+    ["Content-Type"] = kind.body and "application/json",
+  }, kind.body)
 end
 
 function response(status, headers)
   local id = headers["X-Request-Id"] or "none"
-  if id:match("^expect%-(%d+)%-") == tostring(status) then
-    right = right + 1
-  else
-    wrong = wrong + 1
-    if first_wrong == "" then first_wrong = "status " .. status .. ", id " .. id end
+  if id:match("^expect%-(%d+)%-") ~= tostring(status) then
+    unexpected = unexpected + 1
+    if first_unexpected == "" then first_unexpected = "status " .. status .. ", id " .. id end
   end
 end
 
 function done(summary, latency)
   local thread = threads[1]
   local errors = summary.errors
-  -- errors.status counts what is meant to be 404 or 422 as well.
+  -- errors.status is not used, because it counts the expected 404 and 422 responses.
   io.write(string.format(
-    '{"requests":%d,"seconds":%.6f,"right":%d,"wrong":%d,"firstWrong":"%s","p50":%d,"p99":%d,"p999":%d,' ..
-      '"errors":{"connect":%d,"read":%d,"write":%d,"timeout":%d}}\n',
-    summary.requests, summary.duration / 1e6,
-    thread:get("right"), thread:get("wrong"), thread:get("first_wrong"),
-    latency:percentile(50), latency:percentile(99), latency:percentile(99.9),
-    errors.connect, errors.read, errors.write, errors.timeout))
+    '{"requests":%d,"seconds":%.6f,"p50":%d,"p99":%d,"timeouts":%d,"errors":%d,' ..
+      '"unexpected":%d,"firstUnexpected":"%s"}\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50), latency:percentile(99),
+    errors.timeout, errors.connect + errors.read + errors.write,
+    thread:get("unexpected"), thread:get("first_unexpected")))
 end

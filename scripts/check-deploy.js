@@ -1,7 +1,7 @@
-// npm run check:deploy: checks what is deployed as far as that can be done without a container engine
-// and a cluster. The Dockerfile's own steps run in order, each stage in an empty folder, and what they
-// make runs as the image's user; the manifests are rendered by kubectl, validated against Kubernetes'
-// schemas, and have to fit the image and the API.
+// npm run check:deploy: checks the Dockerfile and the Kubernetes manifests without a container engine
+// and without a cluster. It runs the steps of the Dockerfile, each stage in an empty folder, starts the
+// result as the image's user, runs the smoke test, and stops it. It renders the manifests with kubectl,
+// validates them against the schemas of Kubernetes, and checks that they match the image and the API.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,21 +27,21 @@ import { parseAllDocuments } from 'yaml';
 
 const PROJECT = join(import.meta.dirname, '..');
 
-/** A commit that nothing but the build argument could have told. */
+/** A commit that only the build argument contains. */
 const REVISION = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00';
 
 /** @type {Record<string, string>} */
 const BUILD_ARGS = { GIT_REVISION: REVISION };
 
-const START_LIMIT_MS = 60_000;
+const START_TIMEOUT_MS = 60_000;
 
 /**
- * A stage of the Dockerfile; the last one is the image.
+ * A stage of the Dockerfile. The last stage is the image.
  *
  * @typedef {object} Stage
  * @property {string} name
- * @property {string} root the folder that is its file system
- * @property {string} folder where its commands run, in its file system
+ * @property {string} root folder that stands for the file system of the stage
+ * @property {string} folder working directory, relative to `root`
  * @property {Record<string, string>} args
  * @property {Record<string, string>} env
  * @property {Record<string, string>} labels
@@ -52,7 +52,7 @@ const START_LIMIT_MS = 60_000;
  */
 
 const work = mkdtempSync(join(tmpdir(), 'petsage-deploy-'));
-// The image's user has to get in.
+// The image's user reads the files in it.
 chmodSync(work, 0o755);
 try {
   const image = build();
@@ -63,11 +63,11 @@ try {
 }
 
 /** @param {string} line */
-function tell(line) {
+function print(line) {
   process.stdout.write(`${line}\n`);
 }
 
-/** Runs the steps of the Dockerfile. */
+/** Runs the steps of the Dockerfile and returns the last stage. */
 function build() {
   const context = copyContext();
   const steps = readFileSync(join(PROJECT, 'Dockerfile'), 'utf8')
@@ -75,10 +75,10 @@ function build() {
     .replace(/\\\n\s*/g, '')
     .split('\n')
     .filter((line) => line !== '');
-  /** @type {Stage[]} the one that is being built is the first */
+  /** @type {Stage[]} the current stage is the first */
   const stages = [];
   for (const step of steps) {
-    tell(step);
+    print(step);
     const [, keyword = '', rest = ''] = /^(\S+)\s+(.*)$/.exec(step) ?? [];
     if (keyword === 'FROM') stages.unshift(startStage(rest));
     else perform(keyword, rest, stages, context);
@@ -88,7 +88,7 @@ function build() {
   return image;
 }
 
-/** Copies what the .dockerignore lets through, as `docker build` does. */
+/** Copies the files that .dockerignore does not exclude, as `docker build` does. */
 function copyContext() {
   const context = join(work, 'context');
   const ignore = dockerignore.default().add(readFileSync(join(PROJECT, '.dockerignore'), 'utf8'));
@@ -110,9 +110,9 @@ function copyContext() {
 function startStage(from) {
   const [, version, , name = 'image'] = /^node:(\d+)-slim( AS (\w+))?$/.exec(from) ?? [];
   const [found] = process.versions.node.split('.');
-  assert.equal(found, version, `run this on Node ${version}, which the image has`);
+  assert.equal(found, version, `Run this script on Node ${version}, the version of the image`);
   const root = join(work, name);
-  // It has Node, where anybody may run it.
+  // Every user may run Node there.
   mkdirSync(join(root, 'usr/local/bin'), { recursive: true });
   copyFileSync(process.execPath, join(root, 'usr/local/bin/node'));
   return {
@@ -138,9 +138,9 @@ function perform(keyword, rest, stages, context) {
     const [name = '', value = ''] = rest.split('=');
     stage.args[name] = BUILD_ARGS[name] ?? value;
   } else if (keyword === 'ENV') {
-    Object.assign(stage.env, pairsOf(rest, stage));
+    Object.assign(stage.env, parsePairs(rest, stage));
   } else if (keyword === 'LABEL') {
-    Object.assign(stage.labels, pairsOf(rest, stage));
+    Object.assign(stage.labels, parsePairs(rest, stage));
   } else if (keyword === 'COPY') {
     const [, , name, paths = ''] = /^(--from=(\w+)\s+)?(.*)$/.exec(rest) ?? [];
     const source = name === undefined ? context : stages.find((one) => one.name === name)?.root;
@@ -161,15 +161,17 @@ function perform(keyword, rest, stages, context) {
   } else if (keyword === 'CMD') {
     stage.command = JSON.parse(rest);
   } else {
-    assert.fail(`Dockerfile: expected an instruction that this script knows, found ${keyword}`);
+    assert.fail(`Dockerfile: expected an instruction that this script supports, found ${keyword}`);
   }
 }
 
 /**
- * @param {string} text such as `a=1 b="2 ${c}"`, where c has to be an argument of the stage
+ * Parses the name-value pairs of ENV and LABEL.
+ *
+ * @param {string} text such as `a=1 b="2 ${c}"`, where `c` is a build argument of the stage
  * @param {Stage} stage
  */
-function pairsOf(text, stage) {
+function parsePairs(text, stage) {
   const pairs = [...text.matchAll(/([\w.]+)=("[^"]*"|\S+)/g)].map(([, name = '', value = '']) => [
     name,
     value.replaceAll('"', '').replace(/\$\{(\w+)\}/g, (_, arg) => stage.args[arg] ?? ''),
@@ -178,8 +180,8 @@ function pairsOf(text, stage) {
 }
 
 /**
- * @param {string[]} paths sources, and the destination at last
- * @param {string} source the folder that they are in
+ * @param {string[]} paths the sources, followed by the destination
+ * @param {string} source folder that contains the sources
  * @param {Stage} stage
  */
 function copy(paths, source, stage) {
@@ -212,10 +214,10 @@ async function runImage(image) {
     ...image.env,
     PATH: join(image.root, 'usr/local/bin'),
     PORT: String(port),
-    // As a root file system that is read-only: Node itself refuses to write.
+    // Like a read-only root file system: Node rejects every write.
     NODE_OPTIONS: '--permission --allow-fs-read=*',
   };
-  // Only root can become somebody else.
+  // Only root can start a process as another user.
   const identity = process.getuid?.() === 0 ? { uid: image.user, gid: image.user } : {};
   /** @param {string[]} command */
   const start = ([name = '', ...args]) =>
@@ -226,30 +228,33 @@ async function runImage(image) {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
   /** @param {string[]} command */
-  const codeOf = async (command) => {
+  const run = async (command) => {
     const [code] = await once(start(command), 'exit');
     return /** @type {number} */ (code);
   };
 
-  tell(`Running ${image.command.join(' ')} as user ${identity.uid ?? process.getuid?.()}`);
+  print(`Running ${image.command.join(' ')} as user ${identity.uid ?? process.getuid?.()}`);
   const server = start(image.command);
   try {
-    const deadline = Date.now() + START_LIMIT_MS;
-    while ((await codeOf(image.healthcheck)) !== 0) {
-      assert(server.exitCode === null && Date.now() < deadline, 'it did not become healthy');
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    while ((await run(image.healthcheck)) !== 0) {
+      assert(
+        server.exitCode === null && Date.now() < deadline,
+        'the service did not become healthy',
+      );
       await setTimeout(100);
     }
     const url = `http://127.0.0.1:${port}`;
     const smoke = ['node', 'dist/smoke.js', '--expect-revision', REVISION, url];
-    assert.equal(await codeOf(smoke), 0, 'petsage-smoke');
+    assert.equal(await run(smoke), 0, 'the smoke test failed');
     const exited = once(server, 'exit');
     server.kill('SIGTERM');
-    assert.deepEqual(await exited, [0, null], 'it did not drain');
-    assert.equal(await codeOf(image.healthcheck), 1, 'HEALTHCHECK of a service that is gone');
+    assert.deepEqual(await exited, [0, null], 'the service did not shut down gracefully');
+    assert.equal(await run(image.healthcheck), 1, 'HEALTHCHECK passed after the service exited');
   } finally {
     server.kill('SIGKILL');
   }
-  tell('The image is healthy, passes its smoke test, and drains');
+  print('The image becomes healthy, passes the smoke test, and shuts down gracefully');
 }
 
 /** @returns {Promise<number>} */
@@ -279,7 +284,7 @@ async function checkManifests(image) {
   const [container] = pod.spec.containers;
   const job = find('Job').spec.template.spec;
   /** @param {string} name */
-  const setting = (name) => {
+  const getSetting = (name) => {
     const found = container.env.find((/** @type {{ name: string }} */ one) => one.name === name);
     return Number(found?.value);
   };
@@ -288,10 +293,13 @@ async function checkManifests(image) {
     assert.equal(spec.containers[0].image, container.image);
   }
   assert.equal(container.ports[0].containerPort, image.port);
-  assert.equal(setting('PORT'), image.port);
-  // What the README says: 5 seconds each for features and the log, and 5 to spare.
-  const drainMs = setting('SHUTDOWN_DELAY_MS') + setting('SHUTDOWN_TIMEOUT_MS') + 15_000;
-  assert(pod.spec.terminationGracePeriodSeconds * 1000 >= drainMs, 'expected time to drain');
+  assert.equal(getSetting('PORT'), image.port);
+  // As docs/operations.md says: 5 seconds each for features and the log, and 5 spare seconds.
+  const drainMs = getSetting('SHUTDOWN_DELAY_MS') + getSetting('SHUTDOWN_TIMEOUT_MS') + 15_000;
+  assert(
+    pod.spec.terminationGracePeriodSeconds * 1000 >= drainMs,
+    'terminationGracePeriodSeconds is too short',
+  );
   const { paths } = JSON.parse(readFileSync(join(PROJECT, 'openapi.json'), 'utf8'));
   for (const name of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
     const { path, port } = container[name].httpGet;
@@ -313,7 +321,7 @@ async function checkManifests(image) {
   );
   assert(job.containers[0].command.includes(`$(${job.containers[0].env[0].name})`));
   assert.equal(job.containers[0].command.at(-1), `http://${find('Service').metadata.name}`);
-  tell(`${manifests.length} manifests are valid, and fit the image and the API`);
+  print(`${manifests.length} manifests are valid and match the image and the API`);
 }
 
 /**
@@ -327,27 +335,27 @@ function render(folder) {
 }
 
 /** @param {{ apiVersion: string, kind: string }} manifest */
-function modelOf({ apiVersion, kind }) {
-  const isCore = !apiVersion.startsWith('monitoring.coreos.com/');
-  const name = isCore ? 'kubernetes-models' : '@kubernetes-models/prometheus-operator';
+function findModel({ apiVersion, kind }) {
+  const isBuiltIn = !apiVersion.startsWith('monitoring.coreos.com/');
+  const name = isBuiltIn ? 'kubernetes-models' : '@kubernetes-models/prometheus-operator';
   return { module: `${name}/${apiVersion}`, kind };
 }
 
 /** @param {any} manifest */
 async function validate(manifest) {
-  const { module, kind } = modelOf(manifest);
+  const { module, kind } = findModel(manifest);
   const { [kind]: Model } = await import(module);
   new Model(manifest).validate();
 }
 
 /**
- * The schemas let names pass that they do not know, which the types do not.
+ * Compiles the manifests as TypeScript: unlike the schemas, the types reject unknown fields.
  *
  * @param {any[]} manifests
  */
 function checkTypes(manifests) {
   const lines = manifests.map((manifest, index) => {
-    const { module, kind } = modelOf(manifest);
+    const { module, kind } = findModel(manifest);
     const type = `import('${module}').I${kind}`;
     return `export const manifest${index}: ${type} = ${JSON.stringify(manifest, null, 2)};\n`;
   });

@@ -1,24 +1,24 @@
-// Writes the OpenAPI document of the built application to openapi.json. With --check it writes
-// nothing and fails when the committed file is another, or when the linter finds an error.
+// Writes the OpenAPI document of the built application to openapi.json. With --check, fails instead
+// if the committed file is out of date or the linter finds an error.
 import { readFile, writeFile } from 'node:fs/promises';
 import { createConfig, formatProblems, getTotals, lintFromString } from '@redocly/openapi-core';
 
 const FILE = 'openapi.json';
 
 const { createApp } = await import('../build/app.js');
-const { buildDocument } = await import('../build/platform/openapi.js');
+const { createOpenApiDocument } = await import('../build/platform/docs/openapi-document.js');
 const { openLogDestination } = await import('../build/platform/logging/log-output.js');
 const { parseSettings } = await import('../build/platform/settings.js');
 const settings = parseSettings({ LOG_LEVEL: 'silent' });
 const app = await createApp(settings, { log: await openLogDestination(settings) });
 await app.init();
-const source = `${JSON.stringify(buildDocument(app), null, 2)}\n`;
+const source = `${JSON.stringify(createOpenApiDocument(app), null, 2)}\n`;
 await app.close();
 
 if (process.argv.includes('--check')) {
   const committed = await readFile(FILE, 'utf8').catch(() => undefined);
   if (committed !== source) {
-    console.error(`${FILE} is not the document of this application. Run: npm run openapi`);
+    console.error(`${FILE} is out of date. Run: npm run openapi`);
     process.exitCode = 1;
   }
   const config = await createConfig({ extends: ['recommended'], rules: { 'info-license': 'off' } });

@@ -1,9 +1,9 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { SmokeTestModule } from './features/smoke-test/smoke-test.module.js';
-import { discoverFeatures } from './platform/features.js';
+import { discoverFeatures } from './platform/features/discovery.js';
 import { PlatformModule, type PlatformOptions } from './platform/platform.module.js';
 
-/** Imports the platform, the smoke-test feature, and every other feature in `features/`. */
+/** Imports the platform, the smoke-test feature, and all other features in `features/`. */
 @Module({
   imports: [SmokeTestModule, ...(await discoverFeatures(new URL('./features/', import.meta.url)))],
 })

@@ -1,53 +1,55 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
-import { HttpAdapter } from './platform/http/adapter.js';
-import { crossOrigin } from './platform/http/cors.js';
-import { requestId } from './platform/http/request-id.js';
-import { docsSecurityHeaders, securityHeaders } from './platform/http/security.js';
-import { Lifecycle } from './platform/lifecycle/lifecycle.js';
+import { setupDocs } from './platform/docs/docs.js';
+import { ApiAdapter } from './platform/http/api.adapter.js';
+import { createCorsOptions } from './platform/http/cors.js';
+import { securityHeaders } from './platform/http/default-headers.js';
+import { assignRequestId } from './platform/http/request-id.js';
+import { RequestTracker } from './platform/http/request-tracker.js';
+import { ConnectionTracker } from './platform/lifecycle/connection-tracker.js';
+import { LifecycleService } from './platform/lifecycle/lifecycle.service.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
-import { createLogging } from './platform/logging/logging.js';
-import { quietDocument, requestContext } from './platform/logging/request-log.js';
-import { serveDocument } from './platform/openapi.js';
+import { createLogger, createNestLogger } from './platform/logging/logger.js';
+import { createRequestLog } from './platform/logging/request-log.js';
 import type { Settings } from './platform/settings.js';
 
 /**
- * Creates the application for production, tests and tools alike. The caller calls `init()` or
- * `listen()`.
+ * Creates the application for production, tests and tools alike. The caller calls `init()` or `listen()`.
  *
- * @param log destination of the log
- * @throws Error that names the file and what to do, when a feature is invalid
+ * @throws Error that names the file and what to do, if a feature is invalid
  */
 export async function createApp(
   settings: Settings,
   { log }: { log: LogDestination },
 ): Promise<NestExpressApplication> {
-  const logging = createLogging(settings, log);
-  const lifecycle = new Lifecycle();
-  lifecycle.connections.onEnd(logging.logRequest);
-  const adapter = new HttpAdapter({
-    bodyLimit: settings.BODY_LIMIT,
-    trustProxy: settings.TRUST_PROXY,
+  const logger = createLogger(settings, log);
+  const connections = new ConnectionTracker();
+  const lifecycle = new LifecycleService(connections);
+  const requests = new RequestTracker(connections);
+  requests.onCompleted(createRequestLog(logger));
+  const adapter = new ApiAdapter({
+    settings,
     lifecycle,
-    first: [requestId, requestContext, lifecycle.connections.track],
-    standingHeaders: securityHeaders,
-    addLastRoutes: () => {
-      app.use(['/docs', '/openapi.json', '/openapi.yaml'], quietDocument);
-      app.use('/docs', docsSecurityHeaders);
-      serveDocument(app);
+    connections,
+    middleware: [assignRequestId, requests.track],
+    defaultHeaders: securityHeaders,
+    registerLastRoutes: () => {
+      setupDocs(app);
     },
   });
   const app = await NestFactory.create<NestExpressApplication>(
-    AppModule.forRoot({ settings, lifecycle, logging: logging.module }),
+    AppModule.forRoot({ settings, logger, log, lifecycle, connections, requests }),
     adapter,
     {
       abortOnError: false,
       bodyParser: false,
-      logger: logging.logger,
+      logger: createNestLogger(logger),
       routeConflictPolicy: { duplicate: 'error' },
     },
   );
-  if (settings.CORS_ORIGINS !== undefined) app.enableCors(crossOrigin(settings.CORS_ORIGINS));
+  if (settings.CORS_ORIGINS !== undefined) {
+    app.enableCors(createCorsOptions(settings.CORS_ORIGINS));
+  }
   return app;
 }

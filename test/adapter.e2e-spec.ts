@@ -18,10 +18,13 @@ import {
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import express, { type NextFunction, type Request, type Response } from 'express';
-import { HttpAdapter } from '../src/platform/http/adapter.js';
+import { ApiAdapter } from '../src/platform/http/api.adapter.js';
 import { HttpModule } from '../src/platform/http/http.module.js';
-import { Lifecycle } from '../src/platform/lifecycle/lifecycle.js';
-import { requestContext } from '../src/platform/logging/request-log.js';
+import { LifecycleService } from '../src/platform/lifecycle/lifecycle.service.js';
+import { assignRequestId } from '../src/platform/http/request-id.js';
+import { RequestTracker } from '../src/platform/http/request-tracker.js';
+import { ConnectionTracker } from '../src/platform/lifecycle/connection-tracker.js';
+import { parseSettings } from '../src/platform/settings.js';
 import { type Answer, send, sendRaw } from './fixtures/http.js';
 import { waitFor } from './fixtures/wait-for.js';
 
@@ -137,19 +140,25 @@ const seen: string[] = [];
 let requests: WeakRef<object>[] = [];
 
 beforeAll(async () => {
-  const lifecycle = new Lifecycle();
+  const connections = new ConnectionTracker();
+  const lifecycle = new LifecycleService(connections);
   const middleware = (name: string) => (req: object, _res: object, next: () => void) => {
     seen.push(name);
     requests.push(new WeakRef(req));
     next();
   };
-  const adapter = new HttpAdapter({
-    bodyLimit: '1kb',
-    trustProxy: false,
+  const adapter = new ApiAdapter({
+    settings: parseSettings({ BODY_LIMIT: '1kb' }),
     lifecycle,
-    first: [middleware('first'), middleware('second'), requestContext, lifecycle.connections.track],
-    standingHeaders: [STANDING],
-    addLastRoutes: () => {
+    connections,
+    middleware: [
+      middleware('first'),
+      middleware('second'),
+      assignRequestId,
+      new RequestTracker(connections).track,
+    ],
+    defaultHeaders: [STANDING],
+    registerLastRoutes: () => {
       app.use('/object', middleware('never: the route has answered'));
       app.use('/last', (_req: Request, res: Response) => res.json({ last: true }));
     },

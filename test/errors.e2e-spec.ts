@@ -196,7 +196,7 @@ describe('a body over the limit', () => {
 
 describe('a body that cannot be read', () => {
   it.each([
-    ['Content-Encoding', 'compress', '{"detail":"unsupported content encoding \\"compress\\""}'],
+    ['Content-Encoding', 'compress', '{"detail":"Unsupported content encoding \\"compress\\""}'],
     [
       'Content-Type',
       'application/json; charset=iso-8859-1',
@@ -229,7 +229,7 @@ describe('a malformed request', () => {
     expectError(
       await send(app, 'GET', path),
       400,
-      '{"detail":"The path is malformed: a % begins no UTF-8 character"}',
+      '{"detail":"The path is malformed: it is not valid percent-encoded UTF-8"}',
     );
   });
 

@@ -88,7 +88,7 @@ describe('GET /system/readyz', () => {
         level: 'error',
         msg: 'Readiness check event_loop is down',
         reason: expect.stringMatching(
-          /^A request meets a turn of the event loop of \d+ ms on average, over 5000 ms; the limit is 250 ms$/,
+          /^The average event loop delay over 5000 ms was \d+ ms, the limit is 250 ms$/,
         ) as string,
         requestId: expect.any(String) as string,
       }),
@@ -123,7 +123,7 @@ describe('GET /system/readyz', () => {
     await stopService(service);
     expect(changesOf('log', await output).map(({ reason }) => reason)).toEqual([
       expect.stringMatching(
-        /^The log's destination has not taken a record for \d+ ms; \d+ bytes wait$/,
+        /^The log destination has not accepted a record for \d+ ms, \d+ bytes are not yet written$/,
       ),
       undefined,
     ]);

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { Lifecycle } from '../src/platform/lifecycle/lifecycle.js';
+import { ConnectionTracker } from '../src/platform/lifecycle/connection-tracker.js';
+import { LifecycleService } from '../src/platform/lifecycle/lifecycle.service.js';
 import { createTestApp, type LogRecord } from './fixtures/app.js';
 import { sendRaw } from './fixtures/http.js';
 import { ended, runToEnd, type Service, startService, stopService } from './fixtures/process.js';
@@ -201,10 +202,10 @@ describe('the end of the process', () => {
     const hanging = await Promise.all([openUpload(service), openUpload(service)]);
     const { code, stdout } = await stopService(service);
     expect(code).toBe(0);
-    const main = recordsOf(stdout).filter(({ context }) => context === 'Main');
-    expect(main.slice(1).map(({ level, msg, cut }) => [level, msg, cut])).toEqual([
-      ['info', 'SIGTERM: draining, and no more connections in 0 ms', undefined],
-      ['warn', 'Requests were cut off: not over within 300 ms', 2],
+    const main = recordsOf(stdout).filter(({ context }) => context === 'Shutdown');
+    expect(main.map(({ level, msg, aborted }) => [level, msg, aborted])).toEqual([
+      ['info', 'SIGTERM: draining, the listener closes in 0 ms', undefined],
+      ['warn', 'Requests were aborted after 300 ms', 2],
       ['info', 'Stopped', undefined],
     ]);
     for (const socket of hanging) expect(socket.closed || (await text(socket)) === '').toBe(true);
@@ -226,7 +227,9 @@ describe('the end of the process', () => {
     expect(body).toContain('petsage_lifecycle_phase{phase="draining"} 1\n');
     const { code, stdout } = await stopService(service, signal);
     expect(code).toBe(expected);
-    expect(recordsOf(stdout).at(-1)).toMatchObject({ msg: `${signal} once more: ending at once` });
+    expect(recordsOf(stdout).at(-1)).toMatchObject({
+      msg: `Second signal (${signal}): exiting immediately`,
+    });
   });
 
   it('comes at once when the signal does while it starts', async () => {
@@ -265,7 +268,7 @@ describe('the end of the process', () => {
 describe('while it drains', () => {
   it('answers every request of a pipeline, and closes the connection with the last', async () => {
     const { app } = await createTestApp();
-    app.get(Lifecycle).connections.letGo();
+    app.get(ConnectionTracker).closeAfterResponse();
     const post =
       'POST /api/v1/system/smoke-test HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{"ping":"p"}';
     const answers = (await sendRaw(app, post.repeat(3))).split(/(?=HTTP\/1\.1 )/);
@@ -280,9 +283,9 @@ describe('while it drains', () => {
   });
 });
 
-describe('Lifecycle', () => {
+describe('LifecycleService', () => {
   it('goes on through its phases, never back', () => {
-    const lifecycle = new Lifecycle();
+    const lifecycle = new LifecycleService(new ConnectionTracker());
     expect(lifecycle.phase).toBe('starting');
     lifecycle.enter('draining');
     lifecycle.enter('ready');

@@ -128,7 +128,7 @@ describe('Request log', () => {
     const socket = await openUpload(app, 9);
     socket.destroy();
     await waitFor(() => log.length > 0);
-    expect(log).toMatchObject([{ msg: 'Request cut off', route: ECHO }]);
+    expect(log).toMatchObject([{ msg: 'Request aborted', route: ECHO }]);
     expect(log[0]).not.toHaveProperty('status');
   });
 
@@ -152,9 +152,9 @@ describe('Request log', () => {
     socket.destroy();
     await waitFor(() => log.length === 3);
     expect(log).toMatchObject([
-      { requestId: 'first', msg: 'Request cut off' },
-      { requestId: 'second', msg: 'Request cut off' },
-      { requestId: 'third', msg: 'Request cut off' },
+      { requestId: 'first', msg: 'Request aborted' },
+      { requestId: 'second', msg: 'Request aborted' },
+      { requestId: 'third', msg: 'Request aborted' },
     ]);
   });
 
@@ -183,7 +183,11 @@ describe('Request log', () => {
     await waitFor(() => log.length === 2);
     expect(log).toMatchObject([
       { context: 'ErrorFilter', err: { message: 'unforeseen' } },
-      { context: 'RequestLog', level: 'error', msg: 'Request broken off by an error' },
+      {
+        context: 'RequestLog',
+        level: 'error',
+        msg: 'Request failed after the response had started',
+      },
     ]);
   });
 
@@ -558,7 +562,7 @@ describe('Exit', () => {
     socket.destroy();
     expect(await exit).toMatchObject({ code: 0 });
     expect(parseLog(await readFile(file, 'utf8'))).toContainEqual(
-      expect.objectContaining({ requestId: 'last', msg: 'Request cut off' }),
+      expect.objectContaining({ requestId: 'last', msg: 'Request aborted' }),
     );
   });
 

@@ -1,4 +1,4 @@
-// The two routes on Express, with its own body parser and a check by hand.
+// The two routes on Express, with express.json() and a hand-written check.
 import express from 'express';
 
 const app = express();

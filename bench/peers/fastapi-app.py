@@ -1,4 +1,4 @@
-"""The two routes on FastAPI, as its documentation writes them. (Named so as not to hide `fastapi`.)"""
+"""The two routes on FastAPI. The file is not called fastapi.py, which would shadow the package."""
 
 import os
 from datetime import UTC, datetime
@@ -51,4 +51,5 @@ if __name__ == "__main__":
         loop="uvloop",
         http="httptools",
         access_log=False,
+        log_level="warning",
     )

@@ -1,4 +1,4 @@
-// The two routes on Fastify, with its schemas for requests and responses.
+// The two routes on Fastify, with schemas for requests and responses.
 import Fastify from 'fastify';
 
 const text = { type: 'string' };
@@ -6,7 +6,7 @@ const okBody = (properties) => ({
   200: { type: 'object', properties, required: Object.keys(properties) },
 });
 
-// By default a number would be made a string, which the contract does not allow.
+// By default, Ajv coerces a number to a string. The contract requires a validation error.
 const app = Fastify({ ajv: { customOptions: { coerceTypes: false } } });
 
 app.setErrorHandler((error, request, reply) => {

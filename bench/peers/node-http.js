@@ -1,4 +1,4 @@
-// The two routes on bare node:http: what Node itself costs, and the measure of all others.
+// The two routes on node:http without a framework: the reference for all other servers.
 import { createServer } from 'node:http';
 
 const missing = (body) => ({
@@ -65,6 +65,6 @@ function send(response, status, body) {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(json),
   });
-  // A string, which Node writes together with the headers.
+  // Node.js sends a string body together with the headers, in one write.
   response.end(json);
 }

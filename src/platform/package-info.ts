@@ -1,24 +1,20 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** The service's name and version, as package.json has them: no second place to change. */
+/** Name and version of the service, read from package.json. */
 export const packageInfo = JSON.parse(readFileSync(findUp('package.json'), 'utf8')) as {
   name: string;
   version: string;
 };
 
-/**
- * The bundle, the build and the sources have this file in folders of different depth.
- *
- * @throws Error when no folder above has the file
- */
+/** Searches the parent folders, because the sources, the build and the bundle differ in depth. */
 function findUp(name: string): URL {
   let file = new URL(name, import.meta.url);
   while (!existsSync(file)) {
-    const above = new URL(`../${name}`, file);
-    if (above.href === file.href) {
-      throw new Error(`${name}: expected it in a folder above ${import.meta.url}, found none`);
+    const parent = new URL(`../${name}`, file);
+    if (parent.href === file.href) {
+      throw new Error(`${name} was not found in any parent folder of ${import.meta.url}`);
     }
-    file = above;
+    file = parent;
   }
   return file;
 }

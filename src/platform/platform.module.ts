@@ -1,29 +1,41 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import type { Logger } from 'pino';
 import { HealthModule } from './health/health.module.js';
 import { HttpModule } from './http/http.module.js';
-import { Lifecycle } from './lifecycle/lifecycle.js';
+import { RequestTracker } from './http/request-tracker.js';
+import { ConnectionTracker } from './lifecycle/connection-tracker.js';
+import { LifecycleService } from './lifecycle/lifecycle.service.js';
+import type { LogDestination } from './logging/log-destination.js';
+import { LoggingModule } from './logging/logging.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { Settings } from './settings.js';
 
-/** What {@link createApp} creates before the Nest application. */
+/** Objects that `createApp()` creates before the Nest application. */
 export interface PlatformOptions {
   settings: Settings;
-  lifecycle: Lifecycle;
-  logging: DynamicModule;
+  logger: Logger;
+  log: LogDestination;
+  lifecycle: LifecycleService;
+  connections: ConnectionTracker;
+  requests: RequestTracker;
 }
 
-/** Imports the platform's modules and provides {@link PlatformOptions} to all modules. */
+/** Imports the modules of the platform, and provides {@link PlatformOptions} to all modules. */
 @Module({})
 export class PlatformModule {
-  static forRoot({ settings, lifecycle, logging }: PlatformOptions): DynamicModule {
+  static forRoot(options: PlatformOptions): DynamicModule {
+    const { settings, logger, log, lifecycle, connections, requests } = options;
     return {
       module: PlatformModule,
       global: true,
-      imports: [logging, HttpModule, HealthModule],
+      imports: [LoggingModule.forRoot(logger, log), HttpModule, HealthModule, MetricsModule],
       providers: [
         { provide: Settings, useValue: settings },
-        { provide: Lifecycle, useValue: lifecycle },
+        { provide: LifecycleService, useValue: lifecycle },
+        { provide: ConnectionTracker, useValue: connections },
+        { provide: RequestTracker, useValue: requests },
       ],
-      exports: [Settings, Lifecycle],
+      exports: [Settings, LifecycleService, ConnectionTracker, RequestTracker],
     };
   }
 }

@@ -22,6 +22,7 @@ describe('parseSettings', () => {
       SHUTDOWN_DELAY_MS: 5000,
       SHUTDOWN_TIMEOUT_MS: 20_000,
       GIT_REVISION: 'unknown',
+      REUSE_PORT: false,
     });
   });
 
@@ -52,6 +53,7 @@ describe('parseSettings', () => {
       SHUTDOWN_DELAY_MS: 0,
       SHUTDOWN_TIMEOUT_MS: 500,
       GIT_REVISION: '4f2a9c1',
+      REUSE_PORT: false,
     });
   });
 

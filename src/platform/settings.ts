@@ -3,6 +3,7 @@ import { parseEnv } from 'node:util';
 import { applyDecorators } from '@nestjs/common';
 import { plainToInstance, Transform } from 'class-transformer';
 import {
+  IsBoolean,
   IsIn,
   IsInt,
   IsOptional,
@@ -27,6 +28,16 @@ function WholeNumber(min: number, max: number) {
     IsInt({ message }),
     Min(min, { message }),
     Max(max, { message }),
+  );
+}
+
+/** Parses and validates `true` or `false`. */
+function Flag() {
+  return applyDecorators(
+    Transform(({ value }: { value: unknown }) =>
+      value === 'true' || value === 'false' ? value === 'true' : value,
+    ),
+    IsBoolean({ message: 'expected true or false' }),
   );
 }
 
@@ -142,13 +153,17 @@ export class Settings {
   /** Commit that was built. */
   @Matches(/^[\w.+/-]{1,128}$/, { message: 'expected a commit, such as 4f2a9c1' })
   GIT_REVISION: string = 'unknown';
+
+  /** Lets several processes listen on the same port (`SO_REUSEPORT`). Requires Node.js 22.12 and Linux. */
+  @Flag()
+  REUSE_PORT: boolean = false;
 }
 
 /**
  * Parses and validates settings.
  *
  * @throws AggregateError with one error per invalid variable: its name, the expected value and the
- *   actual value
+ *   actual value. A single Error if the Node.js version does not support a setting
  */
 export function parseSettings(env: Record<string, string | undefined>): Settings {
   const variables = Object.entries(env).filter(([, value]) => value !== undefined && value !== '');
@@ -163,7 +178,15 @@ export function parseSettings(env: Record<string, string | undefined>): Settings
       'Invalid settings',
     );
   }
+  if (settings.REUSE_PORT && !supportsReusePort()) {
+    throw new Error(`REUSE_PORT: expected Node 22.12 or newer, got ${process.version}`);
+  }
   return settings;
+}
+
+function supportsReusePort(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  return major > 22 || (major === 22 && minor >= 12);
 }
 
 /**

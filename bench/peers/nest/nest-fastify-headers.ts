@@ -1,4 +1,4 @@
-// Nest on Fastify that answers with PetSage's headers, set as Fastify sets headers.
+// Nest on Fastify that sends the same headers as PetSage API.
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { NestFactory } from '@nestjs/core';

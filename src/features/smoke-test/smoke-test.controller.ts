@@ -1,12 +1,4 @@
-import {
-  Body,
-  Controller,
-  Get,
-  Header,
-  HttpCode,
-  Post,
-  ServiceUnavailableException,
-} from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Post, ServiceUnavailableException } from '@nestjs/common';
 import {
   ApiExtension,
   ApiOkResponse,
@@ -14,86 +6,86 @@ import {
   ApiServiceUnavailableResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import { HTTPError } from '../../platform/http/error-responses.dto.js';
+import { HttpErrorDto } from '../../platform/http/error-response.dto.js';
 import { LogDeliveryError } from '../../platform/logging/log-destination.js';
-import { Quiet } from '../../platform/logging/quiet.decorator.js';
-import { BuilderResponse } from './dto/builder-response.dto.js';
-import { EchoRequest } from './dto/echo-request.dto.js';
-import { EchoResponse } from './dto/echo-response.dto.js';
-import { LivenessResponse } from './dto/liveness-response.dto.js';
-import { LoggingResponse } from './dto/logging-response.dto.js';
-import { OperationalResponse } from './dto/operational-response.dto.js';
+import { SkipRequestLog } from '../../platform/logging/skip-request-log.decorator.js';
+import { BuilderResponseDto } from './dto/builder-response.dto.js';
+import { EchoRequestDto } from './dto/echo-request.dto.js';
+import { EchoResponseDto } from './dto/echo-response.dto.js';
+import { LivenessResponseDto } from './dto/liveness-response.dto.js';
+import { LoggingResponseDto } from './dto/logging-response.dto.js';
+import { OperationalResponseDto } from './dto/operational-response.dto.js';
 import { SmokeTestService } from './smoke-test.service.js';
 
-/** The five checks' routes, where the clients of the five systems look for them. */
+/** Serves the smoke checks at the paths of the systems A to E. */
 @Controller()
 export class SmokeTestController {
   constructor(private readonly smokeTest: SmokeTestService) {}
 
   @Get('api/v1/smoke-test')
-  @Header('Cache-Control', 'no-store')
-  @Quiet()
+  @SkipRequestLog()
   @ApiTags('Health & Monitoring')
   @ApiOperation({
+    operationId: 'checkOperation',
     summary: 'Perform a simple smoke test',
     description:
-      'Tells whether the service takes requests and answers them, with the time of the answer. For uptime monitors: any answer but 200 means that clients are not being served.',
+      'Checks that the service receives and responds to requests. For uptime monitors: any other status than 200 means that clients are not served.',
   })
-  @ApiOkResponse({ description: 'The service is operational.', type: OperationalResponse })
+  @ApiOkResponse({ description: 'The service is operational.', type: OperationalResponseDto })
   @ApiExtension('x-smoke-test', { now: 'timestamp' })
-  checkOperation(): OperationalResponse {
+  checkOperation(): OperationalResponseDto {
     return this.smokeTest.checkOperation();
   }
 
   @Get('system/healthz')
-  @Header('Cache-Control', 'no-store')
-  @Quiet()
+  @SkipRequestLog()
   @ApiTags('System Health')
   @ApiOperation({
+    operationId: 'checkLiveness',
     summary: 'Perform a System Health Check',
     description:
-      'The liveness probe. It depends on nothing outside the process and answers 200 for as long as the process can answer at all: when it fails, restart the process.',
+      'The liveness probe. It depends on nothing outside the process. If it fails, restart the process.',
   })
-  @ApiOkResponse({ description: 'The process is alive.', type: LivenessResponse })
-  checkLiveness(): LivenessResponse {
+  @ApiOkResponse({ description: 'The process is alive.', type: LivenessResponseDto })
+  checkLiveness(): LivenessResponseDto {
     return this.smokeTest.checkLiveness();
   }
 
   @Get('smoke-test')
-  @Header('Cache-Control', 'no-store')
-  @Quiet()
+  @SkipRequestLog()
   @ApiTags('System Health')
   @ApiOperation({
+    operationId: 'checkBuilder',
     summary: 'Perform a System Smoke Test',
     description:
-      'Tells whether the builder of features makes features that work. For deployment pipelines, right after a deployment.',
+      'Verifies that generated features work. For deployment pipelines, after a deployment.',
   })
-  @ApiOkResponse({ description: 'The builder is functional.', type: BuilderResponse })
-  checkBuilder(): BuilderResponse {
+  @ApiOkResponse({ description: 'Generated features work.', type: BuilderResponseDto })
+  checkBuilder(): BuilderResponseDto {
     return this.smokeTest.checkBuilder();
   }
 
   @Get('v1/health/smoke-test')
-  @Header('Cache-Control', 'no-store')
-  @Quiet()
+  @SkipRequestLog()
   @ApiTags('Health & Monitoring')
   @ApiOperation({
+    operationId: 'checkLogging',
     summary: 'Perform a System Smoke Test',
     description:
-      'Writes one record to the log, `Executing PetSage smoke test.`, which carries the `X-Request-Id` of the response as `requestId`, and answers 200 when that record has really left the process. For monitors of the log pipeline: look for the record where the logs arrive.',
+      'Logs the record `Executing PetSage smoke test.`, with the `X-Request-Id` of the response as `requestId`, and returns 200 when the record has been written to the log destination. For monitors of the log pipeline: search for the record where the logs are stored.',
   })
-  @ApiOkResponse({ description: 'The record has left the process.', type: LoggingResponse })
+  @ApiOkResponse({ description: 'The record has been written.', type: LoggingResponseDto })
   @ApiExtension('x-smoke-test', {
     now: 'timestamp',
     logs: { event: 'smoke_test_executed', service: 'petsage-api', status: 'success' },
   })
   @ApiServiceUnavailableResponse({
     description:
-      'The record has not left the process: its destination refused it, did not take it within `LOG_PROBE_TIMEOUT_MS`, or so much waits for it that the record was dropped. The detail says which.',
-    type: HTTPError,
+      'The record has not been written: the log destination rejected it or did not accept it within `LOG_PROBE_TIMEOUT_MS`, or the record was dropped because the backlog is full. The detail says which.',
+    type: HttpErrorDto,
     example: { detail: "The log's destination refused the record: ENOSPC" },
   })
-  async checkLogging(): Promise<LoggingResponse> {
+  async checkLogging(): Promise<LoggingResponseDto> {
     try {
       return await this.smokeTest.checkLogging();
     } catch (error) {
@@ -104,17 +96,17 @@ export class SmokeTestController {
 
   @Post('api/v1/system/smoke-test')
   @HttpCode(200)
-  @Header('Cache-Control', 'no-store')
-  @Quiet()
+  @SkipRequestLog()
   @ApiTags('System Health')
   @ApiOperation({
+    operationId: 'echo',
     summary: 'Perform a simple smoke test',
     description:
-      'Hands the text in `ping` back in `pong`, unchanged, whatever it is. It tells whether a request body makes the whole way through the service and back.',
+      'Returns the text of `ping` unchanged in `pong`. Verifies that request bodies are received and sent back.',
   })
-  @ApiOkResponse({ description: 'The text came back.', type: EchoResponse })
+  @ApiOkResponse({ description: 'The text of `ping`.', type: EchoResponseDto })
   @ApiExtension('x-smoke-test', { now: 'timestamp', echo: { ping: 'pong' } })
-  echo(@Body() { ping }: EchoRequest): EchoResponse {
+  echo(@Body() { ping }: EchoRequestDto): EchoResponseDto {
     return this.smokeTest.echo(ping);
   }
 }

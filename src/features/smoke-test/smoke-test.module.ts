@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { SmokeTestController } from './smoke-test.controller.js';
 import { SmokeTestService } from './smoke-test.service.js';
 
-/** The five checks that answer for the five systems before this one. */
+/** The smoke checks of the five FastAPI services that this service replaces. */
 @Module({
   controllers: [SmokeTestController],
   providers: [SmokeTestService],

@@ -97,8 +97,8 @@ describe('SmokeTestService', () => {
       ['liveness', 'success', 0],
       ['builder', 'success', 0],
       ['logging', 'success', 0],
-      ['logging', 'failure', 0],
       ['echo', 'success', 0],
+      ['logging', 'failure', 0],
     ]);
     service.checkOperation();
     service.checkLiveness();
@@ -114,8 +114,8 @@ describe('SmokeTestService', () => {
       ['liveness', 'success', 2],
       ['builder', 'success', 1],
       ['logging', 'success', 1],
-      ['logging', 'failure', 2],
       ['echo', 'success', 1],
+      ['logging', 'failure', 2],
     ]);
   });
 });

@@ -1,26 +1,25 @@
-import { Controller, Get, Header } from '@nestjs/common';
+import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { Quiet } from '../logging/quiet.decorator.js';
+import { SkipRequestLog } from '../logging/skip-request-log.decorator.js';
 import { packageInfo } from '../package-info.js';
 import { Settings } from '../settings.js';
-import { InfoResponse } from './dto/info-response.dto.js';
+import { InfoResponseDto } from './dto/info-response.dto.js';
 
-/** Which build it is that answers. */
+@ApiTags('System Health')
 @Controller('system/info')
 export class InfoController {
   constructor(private readonly settings: Settings) {}
 
   @Get()
-  @Header('Cache-Control', 'no-store')
-  @Quiet()
-  @ApiTags('System Health')
+  @SkipRequestLog()
   @ApiOperation({
-    summary: 'Tell what runs here',
+    operationId: 'getInfo',
+    summary: 'Get the version of the service',
     description:
-      'The version and the commit that answer, and since when. For deployment pipelines, which want to know whether the new version is up.',
+      'The version and commit that are running, and since when. Deployment pipelines use it to find out whether a new version is live.',
   })
-  @ApiOkResponse({ description: 'What runs.', type: InfoResponse })
-  getInfo(): InfoResponse {
+  @ApiOkResponse({ description: 'The version that is running.', type: InfoResponseDto })
+  getInfo(): InfoResponseDto {
     return {
       name: packageInfo.name,
       version: packageInfo.version,

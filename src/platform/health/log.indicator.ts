@@ -3,7 +3,7 @@ import { LogDestination } from '../logging/log-destination.js';
 import { Settings } from '../settings.js';
 import { ReadinessCheck, type ReadinessIndicator } from './readiness-check.decorator.js';
 
-/** Whether the log takes what is logged. It only looks: the check itself logs nothing. */
+/** Reports `down` while log records cannot be written. Logs nothing itself. */
 @Injectable()
 @ReadinessCheck({ name: 'log' })
 export class LogIndicator implements ReadinessIndicator {
@@ -19,7 +19,7 @@ export class LogIndicator implements ReadinessIndicator {
     }
     if (oldestUnwrittenMs > this.settings.LOG_PROBE_TIMEOUT_MS) {
       throw new Error(
-        `The log destination has not accepted a record for ${Math.round(oldestUnwrittenMs)} ms; the backlog is ${backlogBytes} bytes`,
+        `The log destination has not accepted a record for ${Math.round(oldestUnwrittenMs)} ms, ${backlogBytes} bytes are not yet written`,
       );
     }
   }

@@ -1,23 +1,23 @@
 import { DiscoveryService } from '@nestjs/core';
 import type { HealthIndicatorResult } from '@nestjs/terminus';
 
-/** How a readiness check appears. */
 export interface ReadinessCheckOptions {
-  /** Its name in the answer, in snake_case. */
+  /** Name in the response of `/system/readyz`, in snake_case. */
   name: string;
-  /** Whether the service does without: while it is down, `/system/readyz` is 200 and `degraded`. */
+  /**
+   * Whether the service can work without it. While an optional check is down, `/system/readyz` returns
+   * 200 with the status `degraded`.
+   */
   optional?: boolean;
 }
 
-/** What a readiness check does. */
 export interface ReadinessIndicator {
   /**
-   * Looks whether something works. Nothing returned means that it is up, something thrown that it
-   * is down, with the error's message as the reason for the log; a result of one of Terminus's
-   * indicators says it itself.
+   * Return to report `up`; throw to report `down`. The error's message is logged as the reason. The
+   * result of a Terminus health indicator may be returned as it is.
    *
-   * @param signal aborted after 800 ms, when the check is taken for down. Let it end what the check
-   *   waits for: the check is soon run again, and one that goes on waiting piles up
+   * @param signal is aborted after 800 ms, when the check is reported as `down`. Pass it on to what the
+   *   check waits for, because the check soon runs again
    */
   check(
     signal: AbortSignal,
@@ -25,8 +25,7 @@ export interface ReadinessIndicator {
 }
 
 /**
- * Makes a provider, of any module, a readiness check: a class with the method of
- * {@link ReadinessIndicator}.
+ * Registers a provider of any module as a readiness check. It must implement {@link ReadinessIndicator}.
  *
  * @example
  * ```ts

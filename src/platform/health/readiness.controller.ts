@@ -1,4 +1,4 @@
-import { Controller, Get, Header, HttpStatus, Res } from '@nestjs/common';
+import { Controller, Get, HttpStatus, Res } from '@nestjs/common';
 import {
   ApiOkResponse,
   ApiOperation,
@@ -6,32 +6,31 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { Quiet } from '../logging/quiet.decorator.js';
-import { NotReadyResponse } from './dto/not-ready-response.dto.js';
-import { ReadyResponse } from './dto/ready-response.dto.js';
-import { Readiness, type ReadinessReport } from './readiness.service.js';
+import { SkipRequestLog } from '../logging/skip-request-log.decorator.js';
+import { NotReadyResponseDto } from './dto/not-ready-response.dto.js';
+import { ReadyResponseDto } from './dto/ready-response.dto.js';
+import { type ReadinessReport, ReadinessService } from './readiness.service.js';
 
-/** The readiness probe. */
+@ApiTags('System Health')
 @Controller('system/readyz')
 export class ReadinessController {
-  constructor(private readonly readiness: Readiness) {}
+  constructor(private readonly readiness: ReadinessService) {}
 
   @Get()
-  @Header('Cache-Control', 'no-store')
-  @Quiet(HttpStatus.SERVICE_UNAVAILABLE)
-  @ApiTags('System Health')
+  @SkipRequestLog(HttpStatus.SERVICE_UNAVAILABLE)
   @ApiOperation({
-    summary: 'Tell whether the service is ready',
+    operationId: 'getReadiness',
+    summary: 'Get the readiness of the service',
     description:
-      'The readiness probe, for load balancers and Kubernetes: 503 means that no requests are to be sent here for now. The answer has the names and the states of the checks; the reason why one is down is in the log.',
+      'The readiness probe, for Kubernetes and load balancers. 503 means that no requests should be sent to this replica. The response contains the state of each check; the reason for a failure is in the log.',
   })
-  @ApiOkResponse({ description: 'The service is ready for requests.', type: ReadyResponse })
+  @ApiOkResponse({ description: 'The service is ready for requests.', type: ReadyResponseDto })
   @ApiServiceUnavailableResponse({
-    description: 'A check is down, or the service drains because it was told to stop.',
-    type: NotReadyResponse,
+    description: 'A required check is down, or the service is draining.',
+    type: NotReadyResponseDto,
   })
   async getReadiness(@Res({ passthrough: true }) response: Response): Promise<ReadinessReport> {
-    const report = await this.readiness.report();
+    const report = await this.readiness.getReport();
     if (report.status === 'error' || report.status === 'draining') {
       response.status(HttpStatus.SERVICE_UNAVAILABLE);
     }

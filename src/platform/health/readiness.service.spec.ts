@@ -3,13 +3,14 @@ import { Injectable, type LoggerService, Scope, type Type } from '@nestjs/common
 import { DiscoveryModule } from '@nestjs/core';
 import { HealthIndicatorService, TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
-import { Lifecycle } from '../lifecycle/lifecycle.js';
+import { ConnectionTracker } from '../lifecycle/connection-tracker.js';
+import { LifecycleService } from '../lifecycle/lifecycle.service.js';
 import { ReadinessCheck, type ReadinessCheckOptions } from './readiness-check.decorator.js';
-import { Readiness } from './readiness.service.js';
+import { ReadinessService } from './readiness.service.js';
 
 /** What the checks of a test do, by their names. */
 let behaviour: Record<string, (signal: AbortSignal) => unknown>;
-let lifecycle: Lifecycle;
+let lifecycle: LifecycleService;
 let logged: unknown[][];
 
 const logger: LoggerService = {
@@ -30,21 +31,21 @@ function indicator(options: ReadinessCheckOptions): Type {
   return TestIndicator;
 }
 
-async function readinessOf(...providers: Type[]): Promise<Readiness> {
+async function readinessOf(...providers: Type[]): Promise<ReadinessService> {
   const module = await Test.createTestingModule({
     imports: [DiscoveryModule, TerminusModule],
-    providers: [Readiness, { provide: Lifecycle, useValue: lifecycle }, ...providers],
+    providers: [ReadinessService, { provide: LifecycleService, useValue: lifecycle }, ...providers],
   })
     .setLogger(logger)
     .compile();
   await module.init();
   logged = [];
-  return module.get(Readiness);
+  return module.get(ReadinessService);
 }
 
 beforeEach(() => {
   behaviour = {};
-  lifecycle = new Lifecycle();
+  lifecycle = new LifecycleService(new ConnectionTracker());
   logged = [];
   jest.useFakeTimers({ doNotFake: ['setTimeout', 'nextTick', 'setImmediate'] });
 });
@@ -53,9 +54,9 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-describe('Readiness', () => {
+describe('ReadinessService', () => {
   it('is ok without a check', async () => {
-    expect(await (await readinessOf()).report()).toEqual({ status: 'ok', checks: {} });
+    expect(await (await readinessOf()).getReport()).toEqual({ status: 'ok', checks: {} });
   });
 
   it.each([
@@ -87,7 +88,7 @@ describe('Readiness', () => {
     const readiness = await readinessOf(indicator({ name: 'pets' }));
     behaviour.pets = check;
     const status = { up: 'ok', degraded: 'degraded', down: 'error' }[state];
-    expect(await readiness.report()).toEqual({ status, checks: { pets: state } });
+    expect(await readiness.getReport()).toEqual({ status, checks: { pets: state } });
   });
 
   it('tells a check that takes too long to give up', async () => {
@@ -97,14 +98,14 @@ describe('Readiness', () => {
       given = signal;
       return new Promise(() => undefined);
     };
-    await readiness.report();
+    await readiness.getReport();
     expect(given?.aborted).toBe(true);
     expect(logged).toEqual([
       [
         'error',
         { check: 'pets', reason: 'timeout of 800ms exceeded' },
         'Readiness check pets is down',
-        'Readiness',
+        'ReadinessService',
       ],
     ]);
   });
@@ -112,7 +113,10 @@ describe('Readiness', () => {
   it('tells why a check is degraded, in a thousand characters at most', async () => {
     const readiness = await readinessOf(indicator({ name: 'pets' }));
     behaviour.pets = () => ({ api: { status: 'degraded', message: 'x'.repeat(5000) } });
-    expect(await readiness.report()).toEqual({ status: 'degraded', checks: { pets: 'degraded' } });
+    expect(await readiness.getReport()).toEqual({
+      status: 'degraded',
+      checks: { pets: 'degraded' },
+    });
     const [, { reason }] = logged[0] as [string, { reason: string }];
     expect(reason).toMatch(/^\{ api: \{ status: 'degraded', message: 'x+$/);
     expect(reason).toHaveLength(1000);
@@ -124,12 +128,17 @@ describe('Readiness', () => {
       indicator({ name: 'advice', optional: true }),
     );
     behaviour.advice = () => Promise.reject(new Error('no'));
-    expect(await readiness.report()).toEqual({
+    expect(await readiness.getReport()).toEqual({
       status: 'degraded',
       checks: { pets: 'up', advice: 'down' },
     });
     expect(logged).toEqual([
-      ['warn', { check: 'advice', reason: 'no' }, 'Readiness check advice is down', 'Readiness'],
+      [
+        'warn',
+        { check: 'advice', reason: 'no' },
+        'Readiness check advice is down',
+        'ReadinessService',
+      ],
     ]);
   });
 
@@ -146,7 +155,7 @@ describe('Readiness', () => {
       }
     }
     const readiness = await readinessOf(PetsIndicator);
-    expect(await readiness.report()).toEqual({ status: 'error', checks: { pets: 'down' } });
+    expect(await readiness.getReport()).toEqual({ status: 'error', checks: { pets: 'down' } });
     expect(logged[0]?.[1]).toMatchObject({
       reason: expect.stringContaining("message: 'no route to host'") as string,
     });
@@ -161,19 +170,19 @@ describe('Readiness', () => {
       return new Promise<void>((resolve) => (finish = resolve));
     };
     const turn = () => new Promise((resolve) => setImmediate(resolve));
-    const reports = Array.from({ length: 1000 }, () => readiness.report());
+    const reports = Array.from({ length: 1000 }, () => readiness.getReport());
     await turn();
     // However long the check takes.
     jest.advanceTimersByTime(5000);
-    reports.push(readiness.report());
+    reports.push(readiness.getReport());
     finish();
     await Promise.all(reports);
     expect(runs).toBe(1);
     jest.advanceTimersByTime(1000);
-    await readiness.report();
+    await readiness.getReport();
     expect(runs).toBe(1);
     jest.advanceTimersByTime(1);
-    const again = readiness.report();
+    const again = readiness.getReport();
     await turn();
     finish();
     await again;
@@ -187,7 +196,7 @@ describe('Readiness', () => {
     };
     for (const check of [() => undefined, fail, fail, () => undefined, () => undefined]) {
       behaviour.pets = check;
-      await readiness.report();
+      await readiness.getReport();
       jest.advanceTimersByTime(1001);
     }
     expect(logged).toEqual([
@@ -195,18 +204,23 @@ describe('Readiness', () => {
         'error',
         { check: 'pets', reason: 'ECONNREFUSED' },
         'Readiness check pets is down',
-        'Readiness',
+        'ReadinessService',
       ],
-      ['log', { check: 'pets', reason: undefined }, 'Readiness check pets is up', 'Readiness'],
+      [
+        'log',
+        { check: 'pets', reason: undefined },
+        'Readiness check pets is up',
+        'ReadinessService',
+      ],
     ]);
   });
 
   it('is draining as soon as the process is, whatever the checks do', async () => {
     const readiness = await readinessOf(indicator({ name: 'pets' }));
     behaviour.pets = () => new Promise(() => undefined);
-    const asked = readiness.report();
+    const asked = readiness.getReport();
     lifecycle.enter('draining');
-    expect(await readiness.report()).toEqual({ status: 'draining', checks: {} });
+    expect(await readiness.getReport()).toEqual({ status: 'draining', checks: {} });
     expect(await asked).toEqual({ status: 'draining', checks: {} });
   });
 
@@ -214,7 +228,7 @@ describe('Readiness', () => {
     [
       'a name that is none',
       () => [indicator({ name: 'Pet store' })],
-      "TestIndicator: expected @ReadinessCheck({ name }) with a name in snake_case, found 'Pet store'",
+      "TestIndicator: expected @ReadinessCheck({ name }) with a name in snake_case, got 'Pet store'",
     ],
     [
       'no name',
@@ -228,12 +242,12 @@ describe('Readiness', () => {
         }
         return [Nameless];
       },
-      'Nameless: expected @ReadinessCheck({ name }) with a name in snake_case, found undefined',
+      'Nameless: expected @ReadinessCheck({ name }) with a name in snake_case, got undefined',
     ],
     [
       'one name twice',
       () => [indicator({ name: 'pets' }), indicator({ name: 'pets' })],
-      'TestIndicator: expected one readiness check of the name pets, found another',
+      'TestIndicator: another readiness check has the name pets. Choose another name.',
     ],
     [
       'no method',
@@ -243,7 +257,7 @@ describe('Readiness', () => {
         class Idle {}
         return [Idle];
       },
-      'Idle: expected a readiness check to be a provider of default scope with a method check()',
+      'Idle: expected a provider of default scope with a method check(), as ReadinessIndicator declares it',
     ],
     [
       'another scope',
@@ -257,7 +271,7 @@ describe('Readiness', () => {
         }
         return [Scoped];
       },
-      'Scoped: expected a readiness check to be a provider of default scope with a method check()',
+      'Scoped: expected a provider of default scope with a method check(), as ReadinessIndicator declares it',
     ],
   ])('refuses to start with %s', async (_, providers, sentence) => {
     await expect(readinessOf(...providers())).rejects.toThrow(sentence);

@@ -2,136 +2,128 @@ import { inspect } from 'node:util';
 import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { HealthIndicatorService } from '@nestjs/terminus';
-import { Lifecycle } from '../lifecycle/lifecycle.js';
+import { LifecycleService } from '../lifecycle/lifecycle.service.js';
 import {
   ReadinessCheck,
   type ReadinessCheckOptions,
   type ReadinessIndicator,
 } from './readiness-check.decorator.js';
 
-/** How long one check may take, in milliseconds: less than Kubernetes gives the whole probe. */
-const TIME_LIMIT_MS = 800;
+/** Less than the default time limit of a Kubernetes probe (1 s). */
+const CHECK_TIMEOUT_MS = 800;
 
-/** How much of the reason for a state is logged, in characters. */
-const REASON_LIMIT = 1000;
-
-/** How long the states of the checks are good for, in milliseconds. */
 const CACHE_MS = 1000;
+
+/** Maximum length of the reason in the log, in characters. */
+const MAX_REASON_LENGTH = 1000;
 
 const STATES: unknown[] = ['up', 'degraded', 'down'];
 
-/** The state of a check. */
-export type CheckState = 'up' | 'degraded' | 'down';
+export type ReadinessState = 'up' | 'degraded' | 'down';
 
-/** Whether the service is to be sent requests, and the state of each check by its name. */
 export interface ReadinessReport {
   status: 'ok' | 'degraded' | 'error' | 'draining';
-  checks: Record<string, CheckState>;
+  /** State of each check by name. */
+  checks: Record<string, ReadinessState>;
 }
 
-/** A check that was found, and the state in which it was last seen. */
-export interface Check extends Required<ReadinessCheckOptions> {
+interface RegisteredCheck extends Required<ReadinessCheckOptions> {
   indicator: ReadinessIndicator;
-  state: CheckState;
+  /** State of the last run. */
+  state: ReadinessState;
 }
 
-/** How a check ended: the state, if it told one, and the reason for it. */
-interface Outcome {
-  state: CheckState;
+interface CheckResult {
+  state: ReadinessState;
   message: string;
 }
 
-/** Runs the readiness checks of the platform and of every feature. */
+/** Runs the readiness checks of the platform and of all features. */
 @Injectable()
-export class Readiness implements OnModuleInit {
-  private readonly logger = new Logger(Readiness.name);
-  /** The checks that were found. */
-  readonly checks: Check[] = [];
-  private latest: { states: Promise<Record<string, CheckState>>; staleAt: number } | undefined;
+export class ReadinessService implements OnModuleInit {
+  private readonly logger = new Logger(ReadinessService.name);
+  readonly checks: RegisteredCheck[] = [];
+  private cache: { states: Promise<Record<string, ReadinessState>>; expiresAt: number } | undefined;
 
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly indicators: HealthIndicatorService,
-    private readonly lifecycle: Lifecycle,
+    private readonly lifecycle: LifecycleService,
   ) {}
 
   /**
-   * Finds the checks.
+   * Registers all providers with `@ReadinessCheck()`.
    *
-   * @throws Error with a sentence for the author of one that is wrong
+   * @throws Error that names the provider and what was expected, if one is invalid
    */
   onModuleInit(): void {
     const providers = this.discovery.getProviders({ metadataKey: ReadinessCheck.KEY });
     for (const provider of providers) {
-      const found = String(provider.name);
+      const className = String(provider.name);
       const { name, optional = false } =
         this.discovery.getMetadataByDecorator(ReadinessCheck, provider) ?? {};
       if (name === undefined || !/^[a-z][a-z0-9_]*$/.test(name)) {
         throw new Error(
-          `${found}: expected @ReadinessCheck({ name }) with a name in snake_case, found ${inspect(name)}`,
+          `${className}: expected @ReadinessCheck({ name }) with a name in snake_case, got ${inspect(name)}`,
         );
       }
       const indicator = provider.instance as ReadinessIndicator | undefined;
       if (typeof indicator?.check !== 'function' || !provider.isDependencyTreeStatic()) {
         throw new Error(
-          `${found}: expected a readiness check to be a provider of default scope with a method check()`,
+          `${className}: expected a provider of default scope with a method check(), as ReadinessIndicator declares it`,
         );
       }
       if (this.checks.some((other) => other.name === name)) {
         throw new Error(
-          `${found}: expected one readiness check of the name ${name}, found another`,
+          `${className}: another readiness check has the name ${name}. Choose another name.`,
         );
       }
       this.checks.push({ name, optional, indicator, state: 'up' });
     }
   }
 
-  /** Whether the service is ready. It answers in less than a second, whatever a check does. */
-  async report(): Promise<ReadinessReport> {
-    const checks = this.isDraining() ? {} : await this.states();
-    // It may have been told to stop meanwhile.
-    if (this.isDraining()) return { status: 'draining', checks: {} };
+  /** Returns whether the service is ready. Takes less than a second, even if a check hangs. */
+  async getReport(): Promise<ReadinessReport> {
+    const checks = this.lifecycle.isStopping ? {} : await this.getStates();
+    // The phase may have changed while the checks ran.
+    if (this.lifecycle.isStopping) return { status: 'draining', checks: {} };
     const impaired = this.checks.filter(({ name }) => checks[name] !== 'up');
     const isError = impaired.some(({ name, optional }) => checks[name] === 'down' && !optional);
     return { status: isError ? 'error' : impaired.length > 0 ? 'degraded' : 'ok', checks };
   }
 
-  /** The state of each check, at most a second old. However many ask, the checks run once. */
-  states(): Promise<Record<string, CheckState>> {
-    if (this.latest === undefined || performance.now() > this.latest.staleAt) {
-      const latest = { states: this.runAll(), staleAt: Infinity };
-      void latest.states.then(() => {
-        latest.staleAt = performance.now() + CACHE_MS;
+  /** Returns the state of each check. Concurrent calls share one run, whose result is cached for 1 s. */
+  getStates(): Promise<Record<string, ReadinessState>> {
+    if (this.cache === undefined || performance.now() > this.cache.expiresAt) {
+      const cache = { states: this.runAll(), expiresAt: Infinity };
+      void cache.states.then(() => {
+        cache.expiresAt = performance.now() + CACHE_MS;
       });
-      this.latest = latest;
+      this.cache = cache;
     }
-    return this.latest.states;
+    return this.cache.states;
   }
 
-  private isDraining(): boolean {
-    return ['draining', 'stopped'].includes(this.lifecycle.phase);
-  }
-
-  private async runAll(): Promise<Record<string, CheckState>> {
+  private async runAll(): Promise<Record<string, ReadinessState>> {
     const states = this.checks.map(async (check) => [check.name, await this.run(check)] as const);
     return Object.fromEntries(await Promise.all(states));
   }
 
-  /** Runs a check. A change of its state is logged, with the reason. */
-  private async run(check: Check): Promise<CheckState> {
-    const { name, optional, indicator, state: before } = check;
+  /** Runs a check and logs a change of its state. */
+  private async run(check: RegisteredCheck): Promise<ReadinessState> {
+    const { name, optional, indicator, state: previous } = check;
     const attempt = this.indicators.check(name).attempt(async ({ signal }) => {
       try {
-        return judge(await indicator.check(signal));
+        return toCheckResult(await indicator.check(signal));
       } catch (error) {
-        throw new Error(reasonOf(error), { cause: error });
+        throw new Error(getReason(error), { cause: error });
       }
     });
-    const result = await attempt.withTimeout(TIME_LIMIT_MS);
-    const { state = 'down', message } = result[name] as Partial<Outcome>;
-    const reason = message?.slice(0, REASON_LIMIT);
+    const result = await attempt.withTimeout(CHECK_TIMEOUT_MS);
+    const { state = 'down', message } = result[name] as Partial<CheckResult>;
+    const reason = message?.slice(0, MAX_REASON_LENGTH);
     check.state = state;
-    if (state !== before) {
+    if (state !== previous) {
       const level = state === 'up' ? 'log' : state === 'down' && !optional ? 'error' : 'warn';
       this.logger[level]({ check: name, reason }, `Readiness check ${name} is ${state}`);
     }
@@ -140,28 +132,28 @@ export class Readiness implements OnModuleInit {
 }
 
 /**
- * What an indicator's answer means.
+ * Converts what an indicator returned.
  *
- * @throws Error with the reason, when it is down or no answer
+ * @throws Error with the reason, if it reports `down` or is not a valid result
  */
-function judge(answer: unknown): Partial<Outcome> {
-  if (answer === undefined) return { state: 'up' };
-  const entries: unknown[] = Object.values(answer ?? {});
-  const states = entries.map((entry) => (entry as { status?: unknown } | null)?.status);
+function toCheckResult(returned: unknown): Partial<CheckResult> {
+  if (returned === undefined) return { state: 'up' };
+  const results: unknown[] = Object.values(returned ?? {});
+  const states = results.map((result) => (result as { status?: unknown } | null)?.status);
   if (states.length === 0 || !states.every((state) => STATES.includes(state))) {
     throw new Error(
-      `expected the check to return nothing or a result of Terminus, found ${inspect(answer)}`,
+      `expected check() to return nothing or a Terminus health indicator result, got ${inspect(returned)}`,
     );
   }
   if (states.every((state) => state === 'up')) return { state: 'up' };
-  const message = inspect(answer, { breakLength: Infinity });
+  const message = inspect(returned, { breakLength: Infinity });
   if (states.includes('down')) throw new Error(message);
   return { state: 'degraded', message };
 }
 
-function reasonOf(error: unknown): string {
+function getReason(error: unknown): string {
   if (!(error instanceof Error)) return inspect(error);
-  // What Node says of several addresses that all refused has a code alone.
+  // The AggregateError of a failed connection to several addresses has a code but no message.
   const { message, name, code = name } = error as NodeJS.ErrnoException;
   return message === '' ? code : message;
 }

@@ -5,19 +5,19 @@ import type {
 import type { Request } from 'express';
 
 /**
- * What browsers let the pages of other origins do: everything the API offers, without cookies, and
- * read the request's id.
+ * Creates the CORS options: these origins may send every request without cookies, and read
+ * `X-Request-Id` and `Allow`.
  *
- * @param origins the origins, or `*` for all
+ * @param origins origins, or `*` for all
  */
-export function crossOrigin(origins: string[]): CorsOptionsDelegate<Request> {
+export function createCorsOptions(origins: string[]): CorsOptionsDelegate<Request> {
   const options: CorsOptions = {
     origin: origins.includes('*') ? '*' : origins,
     exposedHeaders: ['X-Request-Id', 'Allow'],
     maxAge: 600,
   };
   return (req, callback) => {
-    // Any other OPTIONS request is one like all others: a 405 where there is no such route.
+    // An OPTIONS request that is not a preflight request is routed like any other request.
     const isPreflight = 'access-control-request-method' in req.headers;
     callback(null, { ...options, preflightContinue: !isPreflight });
   };

@@ -9,13 +9,12 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Response } from 'express';
 
-const UNFORESEEN = { detail: 'Internal Server Error' };
+const INTERNAL_SERVER_ERROR = { detail: 'Internal Server Error' };
 
 /**
- * Answers whatever was thrown, anywhere in the application, as FastAPI does: `{"detail":…}` with
- * the exception's status and message, or the exception's own body when that has a `detail`. An
- * error that nobody foresaw is a 500 that says nothing of its cause; the cause is in the log,
- * under the request's id. No error is ever cached.
+ * Responds to every exception in FastAPI's format: `{"detail":…}` with the exception's message, or the
+ * exception's own body if it has a `detail`. The body of a 500 does not contain the cause, which is
+ * logged.
  */
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
@@ -31,22 +30,22 @@ export class ErrorFilter implements ExceptionFilter {
     }
     const response = host.switchToHttp().getResponse<Response>();
     if (response.headersSent) {
-      // A part of the answer is out. Cutting it off is the only way left to say that it is wrong.
+      // Closing the connection is the only way to tell the client that the response is incomplete.
       if (!response.writableEnded) {
-        response.locals.isBroken = true;
+        response.req.state.hasFailedResponse = true;
         response.destroy();
       }
       return;
     }
-    // The handler may have meant another for its own answer.
+    // The handler may have set other values for its own response.
     response.setHeader('Content-Type', 'application/json');
     response.setHeader('Cache-Control', 'no-store');
-    this.adapterHost.httpAdapter.reply(response, bodyOf(error, status), status);
+    this.adapterHost.httpAdapter.reply(response, getBody(error, status), status);
   }
 }
 
-function bodyOf(error: unknown, status: number): object {
-  if (!(error instanceof HttpException) || status === 500) return UNFORESEEN;
+function getBody(error: unknown, status: number): object {
+  if (!(error instanceof HttpException) || status === 500) return INTERNAL_SERVER_ERROR;
   const body = error.getResponse();
   return typeof body === 'object' && 'detail' in body ? body : { detail: error.message };
 }

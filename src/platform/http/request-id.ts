@@ -1,17 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { runInRequestContext } from '../logging/request-context.js';
+import { RequestState } from './request-state.js';
 
-const TRUSTWORTHY = /^[A-Za-z0-9._:-]{1,128}$/;
+/** Other characters would allow callers to forge log records. */
+const VALID_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 
 /**
- * Gives each request an id, as `req.id` for the log and as the `X-Request-Id` header of the
- * response: the caller's own when it is 1 to 128 characters of `A-Z a-z 0-9 . _ : -` (anything
- * else could forge log lines), otherwise a new UUID.
+ * Middleware that assigns the request id: the caller's `X-Request-Id` if it is 1 to 128 characters of
+ * `A-Z a-z 0-9 . _ : -`, otherwise a new UUID. The response and all log records of the request
+ * contain it.
  */
-export function requestId(req: IncomingMessage, res: ServerResponse, next: () => void): void {
-  const offered = req.headers['x-request-id'];
-  const id = typeof offered === 'string' && TRUSTWORTHY.test(offered) ? offered : randomUUID();
-  req.id = id;
+export function assignRequestId(req: IncomingMessage, res: ServerResponse, next: () => void): void {
+  const received = req.headers['x-request-id'];
+  const id = typeof received === 'string' && VALID_ID.test(received) ? received : randomUUID();
+  req.state = new RequestState(id, req.headers.traceparent as string | undefined);
   res.setHeader('X-Request-Id', id);
-  next();
+  runInRequestContext(req.state, next);
 }

@@ -3,7 +3,7 @@ import { PinoLogger } from 'nestjs-pino';
 import { Settings } from '../settings.js';
 import { LogDestination } from './log-destination.js';
 
-/** Writes log records that prove that the log works. */
+/** Verifies that log records are delivered. */
 @Injectable()
 export class LogProbe {
   constructor(
@@ -13,12 +13,10 @@ export class LogProbe {
   ) {}
 
   /**
-   * Writes one record at level info, whatever `LOG_LEVEL` is, and resolves when it has left the
-   * process.
+   * Logs one record at level info, regardless of `LOG_LEVEL`. Resolves when it has been written to the
+   * destination.
    *
-   * @param fields what the record holds beside what every record does
-   * @param message its `msg`
-   * @throws LogDeliveryError when it has not left within `LOG_PROBE_TIMEOUT_MS`, with the reason
+   * @throws LogDeliveryError with the reason, if it has not been written within `LOG_PROBE_TIMEOUT_MS`
    */
   async deliver(fields: Record<string, string>, message: string): Promise<void> {
     const logger = this.logger.logger.child({}, { level: 'info' });

@@ -1,15 +1,13 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 
-const MESSAGE = 'PetSage builder is functional!';
-
-/** System C's answer. */
-export class BuilderResponse {
+@ApiSchema({ name: 'BuilderResponse' })
+export class BuilderResponseDto {
   @ApiProperty({ enum: ['ok'] })
   status!: 'ok';
 
-  @ApiProperty({ description: 'The feature that answers.', enum: ['smoke_test'] })
+  @ApiProperty({ description: 'Name of the feature.', enum: ['smoke_test'] })
   feature!: 'smoke_test';
 
-  @ApiProperty({ enum: [MESSAGE] })
-  message!: typeof MESSAGE;
+  @ApiProperty({ enum: ['PetSage builder is functional!'] })
+  message!: string;
 }

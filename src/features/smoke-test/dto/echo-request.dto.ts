@@ -1,9 +1,9 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 import { IsString } from 'class-validator';
 
-/** What system E is asked. */
-export class EchoRequest {
-  @ApiProperty({ description: 'Any text, the empty one too.', example: 'hello' })
+@ApiSchema({ name: 'EchoRequest' })
+export class EchoRequestDto {
+  @ApiProperty({ description: 'Any text, which may be empty.', example: 'hello' })
   @IsString()
   ping!: string;
 }

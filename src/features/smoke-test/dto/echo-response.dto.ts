@@ -1,20 +1,18 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 
-const MESSAGE = 'PetSage system is operational.';
-
-/** System E's answer. */
-export class EchoResponse {
+@ApiSchema({ name: 'EchoResponse' })
+export class EchoResponseDto {
   @ApiProperty({ enum: ['ok'] })
   status!: 'ok';
 
-  @ApiProperty({ enum: [MESSAGE] })
-  message!: typeof MESSAGE;
+  @ApiProperty({ enum: ['PetSage system is operational.'] })
+  message!: string;
 
-  @ApiProperty({ description: 'The text of `ping`.', example: 'hello' })
+  @ApiProperty({ description: 'The value of `ping`.', example: 'hello' })
   pong!: string;
 
   @ApiProperty({
-    description: 'The time of the answer, in UTC.',
+    description: 'Time of the response, in UTC.',
     format: 'date-time',
     example: '2026-01-31T12:00:00.000Z',
   })

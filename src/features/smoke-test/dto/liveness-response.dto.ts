@@ -1,12 +1,10 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 
-const MESSAGE = 'PetSage API is alive and running!';
-
-/** System B's answer. */
-export class LivenessResponse {
+@ApiSchema({ name: 'LivenessResponse' })
+export class LivenessResponseDto {
   @ApiProperty({ enum: ['ok'] })
   status!: 'ok';
 
-  @ApiProperty({ enum: [MESSAGE] })
-  message!: typeof MESSAGE;
+  @ApiProperty({ enum: ['PetSage API is alive and running!'] })
+  message!: string;
 }

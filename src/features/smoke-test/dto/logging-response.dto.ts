@@ -1,17 +1,15 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 
-const MESSAGE = 'PetSage service is running and logging is operational.';
-
-/** System D's answer. */
-export class LoggingResponse {
+@ApiSchema({ name: 'LoggingResponse' })
+export class LoggingResponseDto {
   @ApiProperty({ enum: ['ok'] })
   status!: 'ok';
 
-  @ApiProperty({ enum: [MESSAGE] })
-  message!: typeof MESSAGE;
+  @ApiProperty({ enum: ['PetSage service is running and logging is operational.'] })
+  message!: string;
 
   @ApiProperty({
-    description: 'The time of the answer, in UTC.',
+    description: 'Time of the response, in UTC.',
     format: 'date-time',
     example: '2026-01-31T12:00:00.000Z',
   })

@@ -1,15 +1,15 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 
-/** The answer while the service is not to be sent requests. */
-export class NotReadyResponse {
+@ApiSchema({ name: 'NotReadyResponse' })
+export class NotReadyResponseDto {
   @ApiProperty({
-    description: '`error` while a check is down, `draining` from the moment it was told to stop.',
+    description: '`error` while a required check is down, `draining` after a signal to stop.',
     enum: ['error', 'draining'],
   })
   status!: 'error' | 'draining';
 
   @ApiProperty({
-    description: 'The state of each check by its name; empty while it drains.',
+    description: 'State of each check by name. Empty while draining.',
     type: 'object',
     additionalProperties: { type: 'string', enum: ['up', 'degraded', 'down'] },
     example: { event_loop: 'up', log: 'down' },

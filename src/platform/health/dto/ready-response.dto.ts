@@ -1,15 +1,15 @@
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 
-/** The answer while the service is ready. */
-export class ReadyResponse {
+@ApiSchema({ name: 'ReadyResponse' })
+export class ReadyResponseDto {
   @ApiProperty({
-    description: '`degraded` while something is impaired that the service can do without.',
+    description: '`degraded` while an optional check is down or any check is degraded.',
     enum: ['ok', 'degraded'],
   })
   status!: 'ok' | 'degraded';
 
   @ApiProperty({
-    description: 'The state of each check by its name.',
+    description: 'State of each check by name.',
     type: 'object',
     additionalProperties: { type: 'string', enum: ['up', 'degraded', 'down'] },
     example: { event_loop: 'up', log: 'up' },

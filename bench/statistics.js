@@ -1,0 +1,120 @@
+// Reduces the samples of a benchmark to medians, quartiles and ratios.
+
+/** @typedef {import('./wrk.js').Load} Load */
+/** @typedef {import('./results.js').LoadSummary} LoadSummary */
+/** @typedef {import('./results.js').ServerSummary} ServerSummary */
+/** @typedef {import('./results.js').Statistic} Statistic */
+
+/** If the server used a lower share of its core, something else limited the rate. */
+export const MIN_SERVER_CPU_SHARE = 0.9;
+
+/** If wrk used a higher share of its core, wrk may have limited the rate. */
+export const MAX_CLIENT_CPU_SHARE = 0.95;
+
+/**
+ * The samples of one server: one `startMs` and `idleMb` per start, one load per round.
+ *
+ * @typedef {{ startMs: number[], idleMb: number[], loadMb?: number, get: Load[], post: Load[] }} Samples
+ */
+
+/**
+ * Summarizes the samples of all servers.
+ *
+ * @param {({ name: string, label: string } & Samples)[]} servers
+ * @returns {ServerSummary[]}
+ */
+export function summarizeServers(servers) {
+  const nodeHttp = servers.find(({ name }) => name === 'node-http');
+  const petsage = servers.find(({ name }) => name === 'petsage');
+  if (!nodeHttp || !petsage) throw new Error('Every run measures node-http and petsage.');
+  return servers.map((server) => {
+    const { name, label, startMs, idleMb, loadMb } = server;
+    const start = { name, label, startMs: summarize(startMs), idleMb: summarize(idleMb) };
+    if (loadMb === undefined) return start;
+    return {
+      ...start,
+      loadMb: roundDigits(loadMb),
+      get: summarizeLoads(server.get, nodeHttp.get, petsage.get),
+      post: summarizeLoads(server.post, nodeHttp.post, petsage.post),
+    };
+  });
+}
+
+/**
+ * @param {Load[]} loads
+ * @param {Load[]} nodeHttp
+ * @param {Load[]} petsage
+ * @returns {LoadSummary}
+ */
+function summarizeLoads(loads, nodeHttp, petsage) {
+  return {
+    requestsPerSecond: summarize(loads.map((load) => load.requestsPerSecond)),
+    toNodeHttp: compareRates(loads, nodeHttp),
+    petsageTo: compareRates(petsage, loads),
+    p50: roundDigits(median(loads.map((load) => load.p50))),
+    p99: roundDigits(median(loads.map((load) => load.p99))),
+    p999: roundDigits(median(loads.map((load) => load.p999))),
+    cpuUsPerRequest: roundDigits(median(loads.map((load) => load.cpuUsPerRequest))),
+  };
+}
+
+/**
+ * Summarizes the ratios of two servers' rates, one ratio per round. Rounds in which anything but the
+ * server limited one of the rates are excluded. `median` and `quartiles` are absent unless more than
+ * half of the rounds count.
+ *
+ * @param {Load[]} loads
+ * @param {Load[]} base
+ * @returns {import('./results.js').Ratio}
+ */
+function compareRates(loads, base) {
+  const ratios = loads.flatMap((load, i) => {
+    const other = base[i];
+    if (!other || !isLimitedByServer(load) || !isLimitedByServer(other)) return [];
+    return [load.requestsPerSecond / other.requestsPerSecond];
+  });
+  return ratios.length * 2 > loads.length ? summarize(ratios) : { n: ratios.length };
+}
+
+/** @param {Load} load */
+function isLimitedByServer({ timeouts, errors, serverCpuShare, clientCpuShare }) {
+  return (
+    timeouts + errors === 0 &&
+    serverCpuShare >= MIN_SERVER_CPU_SHARE &&
+    clientCpuShare <= MAX_CLIENT_CPU_SHARE
+  );
+}
+
+/**
+ * @param {number[]} samples
+ * @returns {Statistic}
+ */
+function summarize(samples) {
+  const sorted = samples.toSorted((a, b) => a - b);
+  const half = Math.ceil(sorted.length / 2);
+  return {
+    median: roundDigits(median(sorted)),
+    quartiles: [
+      roundDigits(median(sorted.slice(0, half))),
+      roundDigits(median(sorted.slice(-half))),
+    ],
+    n: samples.length,
+  };
+}
+
+/** @param {number[]} samples */
+function median(samples) {
+  const sorted = samples.toSorted((a, b) => a - b);
+  const lower = sorted[Math.floor((sorted.length - 1) / 2)] ?? NaN;
+  const upper = sorted[Math.floor(sorted.length / 2)] ?? NaN;
+  return (lower + upper) / 2;
+}
+
+/**
+ * Rounds to six significant digits, which keeps results.json readable.
+ *
+ * @param {number} value
+ */
+export function roundDigits(value) {
+  return Number(value.toPrecision(6));
+}

@@ -1,0 +1,95 @@
+// Verifies that all servers do the same work.
+import assert from 'node:assert/strict';
+import { LIVENESS, startServer } from './server.js';
+
+const SMOKE_TEST = '/api/v1/system/smoke-test';
+
+/** @typedef {{ path: string, json?: string, status: number, body: string }} Case */
+
+/**
+ * The requests that all servers respond to with the same status and body.
+ *
+ * @type {Case[]}
+ */
+const CASES = [
+  {
+    path: LIVENESS,
+    status: 200,
+    body: '{"status":"ok","message":"PetSage API is alive and running!"}',
+  },
+  {
+    path: SMOKE_TEST,
+    json: '{"ping":"🐈 x","more":1}',
+    status: 200,
+    body: '{"status":"ok","message":"PetSage system is operational.","pong":"🐈 x","timestamp":"NOW"}',
+  },
+  {
+    path: SMOKE_TEST,
+    json: '{}',
+    status: 422,
+    body: '{"detail":[{"type":"missing","loc":["body","ping"],"msg":"Field required","input":{}}]}',
+  },
+  {
+    path: SMOKE_TEST,
+    json: '{"ping":1}',
+    status: 422,
+    body: '{"detail":[{"type":"string_type","loc":["body","ping"],"msg":"Input should be a valid string","input":1}]}',
+  },
+];
+
+/** Headers whose value differs between responses or frameworks. */
+const VARYING_HEADERS = ['x-request-id', 'date', 'keep-alive', 'content-type'];
+
+/**
+ * Verifies that all servers do the same work, and that nest-fastify-headers sends the headers that
+ * PetSage API sends.
+ *
+ * @param {import('./peers.js').Peer[]} servers
+ */
+export async function verifyServers(servers) {
+  /** @type {Record<string, object>} */
+  const headers = {};
+  for (const { name, command, isStartOnly } of servers) {
+    const server = await startServer(command);
+    for (const expected of isStartOnly ? CASES.slice(0, 1) : CASES) {
+      await verifyResponse(name, server.url, expected);
+    }
+    headers[name] = await readHeaders(server.url);
+    await server.stop();
+  }
+  if (headers['nest-fastify-headers']) {
+    assert.deepEqual(
+      headers['nest-fastify-headers'],
+      headers.petsage,
+      'Adapt the headers in bench/peers/nest/nest-fastify-headers.ts to those of PetSage API.',
+    );
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} url
+ * @param {Case} expected
+ */
+async function verifyResponse(name, url, { path, json, status, body }) {
+  const response = await fetch(url + path, {
+    ...(json && { method: 'POST', body: json, headers: { 'Content-Type': 'application/json' } }),
+  });
+  const text = await response.text();
+  const actual = {
+    status: response.status,
+    type: response.headers.get('content-type')?.replace(/;.*/, ''),
+    body: text.replace(/(?<="timestamp":")\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/, 'NOW'),
+  };
+  assert.deepEqual(actual, { status, type: 'application/json', body }, `${name}: ${path} ${json}`);
+}
+
+/** @param {string} url */
+async function readHeaders(url) {
+  const response = await fetch(url + LIVENESS);
+  await response.text();
+  const headers = [...response.headers];
+  return Object.fromEntries(
+    headers.map(([name, value]) => [name, VARYING_HEADERS.includes(name) ? '(varies)' : value]),
+  );
+}

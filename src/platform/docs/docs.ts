@@ -1,0 +1,50 @@
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { SwaggerModule } from '@nestjs/swagger';
+import type { Express, NextFunction, Request, Response } from 'express';
+import { setDocsHeaders } from './docs-headers.js';
+import { createOpenApiDocument } from './openapi-document.js';
+
+const DOCUMENT_PATHS = ['/openapi.json', '/openapi.yaml'];
+const UI_PATH = '/docs';
+
+/**
+ * Serves Swagger UI at `/docs` and the OpenAPI document at `/openapi.json` and `/openapi.yaml`.
+ *
+ * @throws Error that names the route, if a feature's route matches one of these paths
+ */
+export function setupDocs(app: NestExpressApplication): void {
+  assertNotShadowed(app.getHttpAdapter().getInstance());
+  app.use([UI_PATH, ...DOCUMENT_PATHS], markDocsRequest);
+  app.use(UI_PATH, setDocsHeaders);
+  // Given a function, SwaggerModule creates the document with the first request instead of at start-up.
+  SwaggerModule.setup('docs', app, () => createOpenApiDocument(app), {
+    jsonDocumentUrl: 'openapi.json',
+    yamlDocumentUrl: 'openapi.yaml',
+    customSiteTitle: 'PetSage API',
+  });
+}
+
+function assertNotShadowed(app: Express): void {
+  const layers = app.router.stack as unknown as RouteLayer[];
+  for (const path of [UI_PATH, `${UI_PATH}/swagger-ui.css`, ...DOCUMENT_PATHS]) {
+    for (const layer of layers) {
+      const route = layer.route;
+      if (route && (route.methods.get ?? route.methods._all) && layer.match(path)) {
+        throw new Error(
+          `The route ${route.path} matches ${path}, which is reserved. Choose another path.`,
+        );
+      }
+    }
+  }
+}
+
+/** Parts of Express's router that its types do not declare. */
+interface RouteLayer {
+  route?: { path: string; methods: Record<string, boolean> };
+  match(path: string): boolean;
+}
+
+function markDocsRequest(req: Request, _res: Response, next: NextFunction): void {
+  req.state.isDocsRequest = true;
+  next();
+}

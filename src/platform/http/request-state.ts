@@ -1,0 +1,23 @@
+import type { RequestContext } from '../logging/request-context.js';
+
+declare module 'node:http' {
+  interface IncomingMessage {
+    /** Set by `assignRequestId()`, before all other middleware. */
+    state: RequestState;
+  }
+}
+
+/** What the platform stores about a request while it is open. */
+export class RequestState implements RequestContext {
+  /** Time at which the headers were received, as `performance.now()`. */
+  readonly startedAt = performance.now();
+  /** Whether the path belongs to the documentation, whose routes no controller handles. */
+  isDocsRequest = false;
+  /** Whether an error occurred after the response's headers had been sent. */
+  hasFailedResponse = false;
+
+  constructor(
+    readonly requestId: string,
+    readonly traceparent: string | undefined,
+  ) {}
+}

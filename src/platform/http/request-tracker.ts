@@ -1,0 +1,50 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Request, Response } from 'express';
+import type { ConnectionTracker } from '../lifecycle/connection-tracker.js';
+import type { CompletedRequest } from '../logging/completed-request.js';
+
+/** Notifies listeners of each completed request. */
+export class RequestTracker {
+  private readonly listeners: ((completed: CompletedRequest) => void)[] = [];
+
+  constructor(private readonly connections: ConnectionTracker) {}
+
+  /** Adds a listener that is called once per request, when its response is finished or aborted. */
+  onCompleted(listener: (completed: CompletedRequest) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Middleware that tracks a request. */
+  readonly track = (_req: IncomingMessage, res: ServerResponse, next: () => void): void => {
+    this.connections.track(res, () => {
+      const completed = describeCompletedRequest(res);
+      for (const listener of this.listeners) listener(completed);
+    });
+    this.connections.handle(res, next);
+  };
+}
+
+function describeCompletedRequest(serverResponse: ServerResponse): CompletedRequest {
+  const response = serverResponse as Response;
+  const request = response.req;
+  const { startedAt, isDocsRequest, hasFailedResponse } = request.state;
+  // An error response to a request whose body was aborted counts as written although nobody reads it.
+  const isAborted = request.readableAborted || !response.writableFinished;
+  const isUnsent = isAborted && (request.readableAborted || !response.headersSent);
+  return {
+    request,
+    response,
+    context: request.state,
+    durationMs: performance.now() - startedAt,
+    outcome: hasFailedResponse ? 'failed' : isAborted ? 'aborted' : 'completed',
+    status: isUnsent && !hasFailedResponse ? undefined : response.statusCode,
+    route: getRoutePattern(request, response),
+    isDocsRequest,
+  };
+}
+
+function getRoutePattern(request: Request, response: Response): string {
+  const route = request.route as { path: string } | undefined;
+  if (route !== undefined) return route.path;
+  return request.state.isDocsRequest && response.statusCode < 400 ? '/docs/*' : 'unmatched';
+}

@@ -1,0 +1,195 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { Server, ServerResponse } from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
+import { setImmediate, setTimeout as wait } from 'node:timers/promises';
+
+/** Interval at which {@link ConnectionTracker.close} closes idle connections. */
+const SWEEP_INTERVAL_MS = 100;
+
+/** How long a new connection may take to send data before it is considered idle. */
+const FIRST_BYTE_TIMEOUT_MS = 1000;
+
+/** How long there must be no activity before the listener is closed. */
+const QUIET_PERIOD_MS = 50;
+
+/** Limit of the time spent waiting for {@link QUIET_PERIOD_MS}, which shrinks meanwhile. */
+const QUIET_PERIOD_TIMEOUT_MS = 1000;
+
+interface Connection {
+  /** Time at which it was accepted, as `performance.now()`. */
+  acceptedAt: number;
+  /** Open responses, oldest first, and what to call when each is closed. */
+  responses: Map<ServerResponse, () => void>;
+  /** Whether the last response was finished before its request's body was received. */
+  hasUnreadBody: boolean;
+}
+
+/** Tracks the connections of an HTTP server and their open requests, and closes them gracefully. */
+export class ConnectionTracker {
+  private readonly connections = new Map<Socket, Connection>();
+  private server: Server | undefined;
+  private isClosingAfterResponse = false;
+  /** Number of connections, requests and finished responses so far. */
+  private activity = 0;
+  /** Request handlers that start when the listener is closed; undefined when it is not closing. */
+  private deferred: (() => void)[] | undefined;
+
+  /** Number of open requests. */
+  get openRequests(): number {
+    let count = 0;
+    for (const { responses } of this.connections.values()) count += responses.size;
+    return count;
+  }
+
+  /** Tracks the connections of a server. */
+  watch(server: Server): void {
+    this.server = server;
+    server.on('connection', (socket) => {
+      this.activity += 1;
+      this.getConnection(socket);
+    });
+  }
+
+  /**
+   * Tracks a request until its response is closed.
+   *
+   * @param onClose is called once: when the response is finished, or when its connection is lost
+   */
+  track(response: ServerResponse, onClose: () => void): void {
+    const connection = this.getConnection(response.req.socket);
+    if (this.isClosingAfterResponse) {
+      // `Connection: close` must be on the last of several pipelined responses only.
+      const previous = getLast(connection);
+      if (previous?.headersSent === false) previous.setHeader('Connection', 'keep-alive');
+      response.setHeader('Connection', 'close');
+    }
+    connection.responses.set(response, onClose);
+    connection.hasUnreadBody = false;
+    response.on('close', () => {
+      this.end(connection, response);
+    });
+    this.activity += 1;
+  }
+
+  /** Calls a request's handler: at once, or after the listener is closed while that is in progress. */
+  handle(response: ServerResponse, handler: () => void): void {
+    if (this.deferred === undefined) {
+      handler();
+      return;
+    }
+    const { responses } = this.getConnection(response.req.socket);
+    this.deferred.push(
+      AsyncResource.bind(() => {
+        // The client may have disconnected, or its request may have been rejected meanwhile.
+        if (responses.has(response) && !response.headersSent) handler();
+      }),
+    );
+  }
+
+  /** Returns the response to the last open request of a connection. */
+  getLastResponse(socket: Socket): ServerResponse | undefined {
+    const connection = this.connections.get(socket);
+    return connection && getLast(connection);
+  }
+
+  /** Returns whether data on a connection belongs to a request whose response is finished. */
+  hasUnreadBody(socket: Socket): boolean {
+    return this.connections.get(socket)?.hasUnreadBody ?? false;
+  }
+
+  /** Adds `Connection: close` to the next response of each connection. */
+  closeAfterResponse(): void {
+    this.isClosingAfterResponse = true;
+    for (const connection of this.connections.values()) {
+      const last = getLast(connection);
+      if (last?.headersSent === false) last.setHeader('Connection', 'close');
+    }
+  }
+
+  /**
+   * Closes the listener and idle connections, and waits for open requests.
+   *
+   * @param timeoutMs time after which open requests are aborted
+   * @returns the number of aborted requests
+   */
+  async close(timeoutMs: number): Promise<number> {
+    const deadline = performance.now() + timeoutMs;
+    const bytesRead = new Map<Socket, number>();
+    let aborted = 0;
+    const sweep = setInterval(() => {
+      const now = performance.now();
+      const isOverdue = now >= deadline;
+      for (const [socket, { responses, acceptedAt }] of this.connections) {
+        const isNew = socket.bytesRead === 0 && now - acceptedAt < FIRST_BYTE_TIMEOUT_MS;
+        const isIdle = responses.size === 0 && bytesRead.get(socket) === socket.bytesRead && !isNew;
+        if (isOverdue) aborted += responses.size;
+        if (isOverdue || isIdle) socket.destroy();
+        bytesRead.set(socket, socket.bytesRead);
+      }
+    }, SWEEP_INTERVAL_MS);
+    await this.closeListener();
+    clearInterval(sweep);
+    return aborted;
+  }
+
+  /**
+   * Closes the listener while the accept queue is empty: the kernel resets connections that are still
+   * in it. Requests are deferred meanwhile, because a client that receives `Connection: close`
+   * reconnects. Resolves when the last connection is closed.
+   */
+  private async closeListener(): Promise<void> {
+    const deadline = performance.now() + QUIET_PERIOD_TIMEOUT_MS;
+    const deferred = (this.deferred = [] as (() => void)[]);
+    let activity: number;
+    let remaining = 1;
+    do {
+      activity = this.activity;
+      await wait(QUIET_PERIOD_MS * remaining);
+      // The poll phase of the event loop, which accepts connections, precedes setImmediate().
+      await setImmediate();
+      remaining = (deadline - performance.now()) / QUIET_PERIOD_TIMEOUT_MS;
+    } while (this.activity > activity && remaining > 0);
+    const closed = new Promise<void>((resolve) => {
+      // http.Server.close() also closes idle connections, whose next request may be on its way.
+      NetServer.prototype.close.call(this.server, () => {
+        resolve();
+      });
+    });
+    this.deferred = undefined;
+    for (const handler of deferred) handler();
+    await closed;
+  }
+
+  private getConnection(socket: Socket): Connection {
+    const known = this.connections.get(socket);
+    if (known) return known;
+    const connection: Connection = {
+      acceptedAt: performance.now(),
+      responses: new Map(),
+      hasUnreadBody: false,
+    };
+    if (socket.closed) return connection;
+    this.connections.set(socket, connection);
+    socket.once('close', () => {
+      this.connections.delete(socket);
+      // Node.js emits no 'close' on a response that is queued behind others of a lost connection.
+      for (const response of connection.responses.keys()) this.end(connection, response);
+    });
+    return connection;
+  }
+
+  private end(connection: Connection, response: ServerResponse): void {
+    const onClose = connection.responses.get(response);
+    if (onClose === undefined) return;
+    this.activity += 1;
+    connection.responses.delete(response);
+    if (!response.req.complete) connection.hasUnreadBody = true;
+    onClose();
+  }
+}
+
+function getLast({ responses }: Connection): ServerResponse | undefined {
+  let last: ServerResponse | undefined;
+  for (const response of responses.keys()) last = response;
+  return last;
+}

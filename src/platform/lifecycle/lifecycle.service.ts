@@ -1,0 +1,47 @@
+import { setTimeout } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { ConnectionTracker } from './connection-tracker.js';
+
+/** Phases of the process, in order. */
+export const PHASES = ['starting', 'ready', 'draining', 'stopped'] as const;
+
+export type Phase = (typeof PHASES)[number];
+
+/** Tracks the phase of the process and drains it. */
+@Injectable()
+export class LifecycleService {
+  private currentPhase: Phase = 'starting';
+
+  constructor(private readonly connections: ConnectionTracker) {}
+
+  get phase(): Phase {
+    return this.currentPhase;
+  }
+
+  /** Whether the process has received a signal to stop. */
+  get isStopping(): boolean {
+    return this.phase === 'draining' || this.phase === 'stopped';
+  }
+
+  /** Enters a phase. Does nothing if the process is in that phase or a later one. */
+  enter(phase: Phase): void {
+    if (PHASES.indexOf(phase) > PHASES.indexOf(this.currentPhase)) this.currentPhase = phase;
+  }
+
+  /**
+   * Drains the server without losing a request. Readiness fails at once and each response closes its
+   * connection, while requests are still accepted for `delayMs` so that load balancers can react.
+   * Then the listener is closed, and open requests are waited for.
+   *
+   * @param timeoutMs time after the delay after which open requests are aborted
+   * @returns the number of aborted requests
+   */
+  async drain(delayMs: number, timeoutMs: number): Promise<number> {
+    this.enter('draining');
+    this.connections.closeAfterResponse();
+    await setTimeout(delayMs);
+    const aborted = await this.connections.close(timeoutMs);
+    this.enter('stopped');
+    return aborted;
+  }
+}

@@ -1,0 +1,19 @@
+import { Controller, Get, Header } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { Registry } from 'prom-client';
+import { SkipRequestLog } from '../logging/skip-request-log.decorator.js';
+
+@ApiExcludeController()
+@Controller('metrics')
+export class MetricsController {
+  constructor(private readonly registry: Registry) {}
+
+  /** Returns all metrics in Prometheus's text format. */
+  @Get()
+  @Header('Cache-Control', 'no-store')
+  @Header('Content-Type', Registry.PROMETHEUS_CONTENT_TYPE)
+  @SkipRequestLog()
+  getMetrics(): Promise<string> {
+    return this.registry.metrics();
+  }
+}
