@@ -83,7 +83,7 @@ export class SmokeTestController {
     description:
       'The record has not been written: the log destination rejected it or did not accept it within `LOG_PROBE_TIMEOUT_MS`, or the record was dropped because the backlog is full. The detail says which.',
     type: HttpErrorDto,
-    example: { detail: "The log's destination refused the record: ENOSPC" },
+    example: { detail: 'The log destination rejected the record: ENOSPC' },
   })
   async checkLogging(): Promise<LoggingResponseDto> {
     try {
