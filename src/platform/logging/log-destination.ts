@@ -69,7 +69,7 @@ interface Waiter {
  * fail, because SonicBoom splits a record between a full file and the file that replaces it:
  * "reopen() writes the whole record to the new file when the old file is full" and
  * "LOG_FILE while its disk is full can be rotated, and the new file starts with a whole record".
- * See docs/decisions/own-log-destination.md.
+ * See docs/decisions/log-destination.md.
  */
 export class LogDestination extends EventEmitter<{ recover: [droppedRecords: number] }> {
   /** Bytes accepted and bytes written since the start of the process. */
