@@ -7,10 +7,10 @@ const FILE = 'openapi.json';
 
 const { createApp } = await import('../build/app.js');
 const { createOpenApiDocument } = await import('../build/platform/docs/openapi-document.js');
-const { openLog } = await import('../build/platform/logging/open-log.js');
+const { openLogDestination } = await import('../build/platform/logging/log-output.js');
 const { parseSettings } = await import('../build/platform/settings.js');
 const settings = parseSettings({ LOG_LEVEL: 'silent' });
-const app = await createApp(settings, { log: await openLog(settings) });
+const app = await createApp(settings, { log: await openLogDestination(settings) });
 await app.init();
 const source = `${JSON.stringify(createOpenApiDocument(app), null, 2)}\n`;
 await app.close();

@@ -21,11 +21,11 @@ const { Logger } = await import('@nestjs/common');
 const logger = new Logger('Main');
 try {
   const { loadSettings } = await import('./platform/settings.js');
-  const { openLog } = await import('./platform/logging/open-log.js');
+  const { openLogDestination } = await import('./platform/logging/log-output.js');
   const { createApp } = await import('./app.js');
   const { shutDown } = await import('./platform/lifecycle/shutdown.js');
   const settings = loadSettings();
-  log = await openLog(settings);
+  log = await openLogDestination(settings);
   if (settings.LOG_FILE !== undefined) reopenOnSighup(log);
   const app = await createApp(settings, { log });
   process.on('uncaughtException', exitWithError);

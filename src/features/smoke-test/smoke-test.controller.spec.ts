@@ -1,7 +1,7 @@
 import { ServiceUnavailableException } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { jest } from '@jest/globals';
-import { UndeliveredError } from '../../platform/logging/log-destination.js';
+import { LogDeliveryError } from '../../platform/logging/log-destination.js';
 import { SmokeTestController } from './smoke-test.controller.js';
 import { SmokeTestService } from './smoke-test.service.js';
 
@@ -32,7 +32,7 @@ describe('SmokeTestController', () => {
   );
 
   it('answers 503 with the reason when the record of the check of the log did not leave', async () => {
-    jest.spyOn(service, 'checkLogging').mockRejectedValueOnce(new UndeliveredError('no space'));
+    jest.spyOn(service, 'checkLogging').mockRejectedValueOnce(new LogDeliveryError('no space'));
     await expect(controller.checkLogging()).rejects.toEqual(
       new ServiceUnavailableException('no space'),
     );

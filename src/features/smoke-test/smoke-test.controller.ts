@@ -7,7 +7,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { HttpErrorDto } from '../../platform/http/error-response.dto.js';
-import { UndeliveredError } from '../../platform/logging/log-destination.js';
+import { LogDeliveryError } from '../../platform/logging/log-destination.js';
 import { SkipRequestLog } from '../../platform/logging/skip-request-log.decorator.js';
 import { BuilderResponseDto } from './dto/builder-response.dto.js';
 import { EchoRequestDto } from './dto/echo-request.dto.js';
@@ -83,13 +83,13 @@ export class SmokeTestController {
     description:
       'The record has not been written: the log destination rejected it or did not accept it within `LOG_PROBE_TIMEOUT_MS`, or the record was dropped because the backlog is full. The detail says which.',
     type: HttpErrorDto,
-    example: { detail: "The log's destination refused the record: ENOSPC" },
+    example: { detail: 'The log destination rejected the record: ENOSPC' },
   })
   async checkLogging(): Promise<LoggingResponseDto> {
     try {
       return await this.smokeTest.checkLogging();
     } catch (error) {
-      if (error instanceof UndeliveredError) throw new ServiceUnavailableException(error.message);
+      if (error instanceof LogDeliveryError) throw new ServiceUnavailableException(error.message);
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { Registry } from 'prom-client';
-import { UndeliveredError } from '../../platform/logging/log-destination.js';
+import { LogDeliveryError } from '../../platform/logging/log-destination.js';
 import type { LogProbe } from '../../platform/logging/log-probe.js';
 import { SmokeTestService } from './smoke-test.service.js';
 
@@ -72,7 +72,7 @@ describe('SmokeTestService', () => {
   });
 
   it('does not say that logging works when the record did not leave', async () => {
-    failure = new UndeliveredError('no space');
+    failure = new LogDeliveryError('no space');
     await expect(service.checkLogging()).rejects.toBe(failure);
   });
 
@@ -106,7 +106,7 @@ describe('SmokeTestService', () => {
     service.checkBuilder();
     service.echo('hello');
     await service.checkLogging();
-    failure = new UndeliveredError('no space');
+    failure = new LogDeliveryError('no space');
     await service.checkLogging().catch(() => undefined);
     await service.checkLogging().catch(() => undefined);
     expect(await counts()).toEqual([

@@ -54,7 +54,7 @@ export class SmokeTestService {
   /**
    * System D: log records are delivered. Each call logs exactly one record.
    *
-   * @throws UndeliveredError with the reason
+   * @throws LogDeliveryError with the reason
    */
   async checkLogging(): Promise<LoggingResponseDto> {
     try {

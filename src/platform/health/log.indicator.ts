@@ -13,13 +13,13 @@ export class LogIndicator implements ReadinessIndicator {
   ) {}
 
   check(): undefined {
-    const { lastError, oldestUnwrittenMs, backlog } = this.destination.state();
+    const { lastError, oldestUnwrittenMs, backlogBytes } = this.destination.getState();
     if (lastError !== undefined) {
       throw new Error(`The log destination rejects records: ${lastError}`);
     }
     if (oldestUnwrittenMs > this.settings.LOG_PROBE_TIMEOUT_MS) {
       throw new Error(
-        `The log destination has not accepted a record for ${Math.round(oldestUnwrittenMs)} ms, ${backlog} bytes are not yet written`,
+        `The log destination has not accepted a record for ${Math.round(oldestUnwrittenMs)} ms, ${backlogBytes} bytes are not yet written`,
       );
     }
   }

@@ -1,302 +1,378 @@
 import { jest } from '@jest/globals';
-import { BACKLOG_LIMIT, LogDestination, type LogTarget } from './log-destination.js';
+import {
+  LogDestination,
+  LogDeliveryError,
+  type LogOutput,
+  MAX_BACKLOG_BYTES,
+} from './log-destination.js';
 
-type Done = Parameters<LogTarget['write']>[1];
+type WriteCallback = Parameters<LogOutput['write']>[1];
 
-/** A target that takes and refuses what the test says, when it says so. */
-class ManualTarget implements LogTarget {
-  /** What it took, and after each `|` in a new file. */
-  output = '';
-  failure: Error | undefined;
-  /** Whether there is another file to go on in. */
-  isMoved = true;
-  private asked: { bytes: Uint8Array; done: Done } | undefined;
+/** An output whose writes succeed or fail when the test says so. */
+class ManualOutput implements LogOutput {
+  /** Everything written, with a `|` where a new file starts. */
+  content = '';
+  reopenError: Error | undefined;
+  /** Whether the log file was renamed before `reopen()`. */
+  isRenamed = true;
+  private pending: { bytes: Uint8Array; callback: WriteCallback } | undefined;
 
-  write(bytes: Uint8Array, done: Done): void {
-    expect(this.asked).toBeUndefined();
-    this.asked = { bytes, done };
+  write(bytes: Uint8Array, callback: WriteCallback): void {
+    // The destination must not start a write before the previous one has ended.
+    expect(this.pending).toBeUndefined();
+    this.pending = { bytes, callback };
   }
 
   reopen(): boolean {
-    if (this.failure) throw this.failure;
-    if (this.isMoved) this.output += '|';
-    return this.isMoved;
+    if (this.reopenError) throw this.reopenError;
+    if (this.isRenamed) this.content += '|';
+    return this.isRenamed;
   }
 
-  /** Takes some of the bytes that it was last asked to write, or all. */
-  take(count = Infinity): void {
-    const { bytes, done } = this.request();
-    const taken = Math.min(count, bytes.length);
-    this.output += Buffer.from(bytes.subarray(0, taken)).toString('latin1');
-    done(null, taken);
+  /** Completes the pending write, in part if a count is given. */
+  accept(byteCount = Infinity): void {
+    const { bytes, callback } = this.takePending();
+    const written = bytes.subarray(0, byteCount);
+    this.content += Buffer.from(written).toString('latin1');
+    callback(null, written.length);
   }
 
-  refuse(code: string): void {
-    this.request().done(Object.assign(new Error('refused'), { code }), 0);
+  /** Fails the pending write. */
+  fail(code: string): void {
+    this.takePending().callback(Object.assign(new Error('write failed'), { code }), 0);
   }
 
-  get isAsked(): boolean {
-    return this.asked !== undefined;
+  get hasPendingWrite(): boolean {
+    return this.pending !== undefined;
   }
 
-  private request() {
-    const { asked } = this;
-    if (!asked) throw new Error('Nothing is to be written.');
-    this.asked = undefined;
-    return asked;
+  private takePending() {
+    const { pending } = this;
+    if (!pending) throw new Error('There is no pending write.');
+    this.pending = undefined;
+    return pending;
   }
 }
 
 describe('LogDestination', () => {
-  let target: ManualTarget;
+  const TIMEOUT_MS = 1000;
+  const IDLE = { lastError: undefined, backlogBytes: 0, droppedRecords: 0, oldestUnwrittenMs: 0 };
+  /** Leaves room for 5 more bytes. */
+  const ALMOST_FULL = 'x'.repeat(MAX_BACKLOG_BYTES - 5);
+
+  let output: ManualOutput;
   let destination: LogDestination;
 
   beforeEach(() => {
     jest.useFakeTimers();
-    target = new ManualTarget();
-    destination = new LogDestination(target);
+    output = new ManualOutput();
+    destination = new LogDestination(output);
   });
 
   afterEach(() => {
     jest.useRealTimers();
   });
 
-  /** Writes a line and waits up to a second for its proof. */
-  function prove(line: string): Promise<void> {
-    const write = () => {
+  function confirmDelivery(line: string): Promise<void> {
+    const delivery = destination.confirmDelivery(() => {
       destination.write(line);
-    };
-    const proof = destination.confirm(write, 1000);
-    proof.catch(() => undefined);
-    return proof;
+    }, TIMEOUT_MS);
+    // Some tests look at the rejection later.
+    delivery.catch(() => undefined);
+    return delivery;
   }
 
-  const idle = { lastError: undefined, backlog: 0, dropped: 0, oldestUnwrittenMs: 0 };
-  const full = 'x'.repeat(BACKLOG_LIMIT - 5);
+  describe('write()', () => {
+    it('writes records in order', () => {
+      for (const line of ['a\n', 'b\n', 'c\n']) destination.write(line);
+      output.accept();
+      output.accept();
+      expect(output.content).toBe('a\nb\nc\n');
+      expect(output.hasPendingWrite).toBe(false);
+      expect(destination.getState()).toEqual(IDLE);
+    });
 
-  it('writes lines in their order, one write at a time', () => {
-    for (const line of ['a\n', 'b\n', 'c\n']) destination.write(line);
-    target.take();
-    target.take();
-    expect(target.output).toBe('a\nb\nc\n');
-    expect(target.isAsked).toBe(false);
-    expect(destination.state()).toEqual(idle);
+    it('writes the rest after a partial write', () => {
+      destination.write('1234567890');
+      output.accept(4);
+      output.accept();
+      expect(output.content).toBe('1234567890');
+    });
+
+    it('formats records', async () => {
+      destination = new LogDestination(output, (line) => `<${line}>`);
+      const delivery = confirmDelivery('a');
+      output.accept();
+      await delivery;
+      expect(output.content).toBe('<a>');
+    });
+
+    it('retries after 5 ms when a pipe is full', () => {
+      destination.write('a\n');
+      output.fail('EAGAIN');
+      expect(destination.getState()).toMatchObject({ lastError: undefined, backlogBytes: 2 });
+      jest.advanceTimersByTime(4);
+      expect(output.hasPendingWrite).toBe(false);
+      jest.advanceTimersByTime(1);
+      output.accept();
+      expect(output.content).toBe('a\n');
+    });
+
+    it('retries one second after an error', () => {
+      destination.write('a\n');
+      output.fail('ENOSPC');
+      expect(destination.getState()).toMatchObject({ lastError: 'ENOSPC', backlogBytes: 2 });
+      jest.advanceTimersByTime(999);
+      expect(output.hasPendingWrite).toBe(false);
+      jest.advanceTimersByTime(1);
+      output.accept();
+      expect(output.content).toBe('a\n');
+      expect(destination.getState()).toEqual(IDLE);
+    });
+
+    it('restarts the delay after each error', () => {
+      destination.write('a\n');
+      output.fail('ENOSPC');
+      jest.advanceTimersByTime(500);
+      destination.write('b\n');
+      output.fail('ENOSPC');
+      jest.advanceTimersByTime(999);
+      expect(output.hasPendingWrite).toBe(false);
+      jest.advanceTimersByTime(1);
+      expect(output.hasPendingWrite).toBe(true);
+    });
+
+    it('retries at once when a record is added after an error', () => {
+      destination.write('a\n');
+      output.fail('ENOSPC');
+      destination.write('b\n');
+      output.accept();
+      output.accept();
+      expect(output.content).toBe('a\nb\n');
+    });
+
+    it('retries at once when a record is dropped after an error', () => {
+      destination.write(ALMOST_FULL);
+      output.fail('ENOSPC');
+      destination.write('too long');
+      output.accept();
+      expect(output.content).toBe(ALMOST_FULL);
+      expect(destination.getState()).toEqual({ ...IDLE, droppedRecords: 1 });
+    });
   });
 
-  it('writes no more at once than it may, in whole lines, but for a line that is longer', () => {
-    destination = new LogDestination(target, undefined, 4);
-    for (const line of ['1\n', '2\n', '3\n', '4444\n', '5\n']) destination.write(line);
-    const writes = [];
-    while (target.isAsked) {
-      const before = target.output.length;
-      target.take();
-      writes.push(target.output.slice(before));
-    }
-    expect(writes).toEqual(['1\n', '2\n3\n', '4444\n', '5\n']);
+  describe("'recover' event", () => {
+    let reports: number[];
+
+    beforeEach(() => {
+      reports = [];
+      destination.on('recover', (droppedRecords) => {
+        reports.push(droppedRecords);
+        destination.write(`dropped ${droppedRecords}\n`);
+      });
+    });
+
+    it('reports the dropped records once, when half of the backlog is free', () => {
+      destination.write(ALMOST_FULL);
+      for (let n = 0; n < 3; n++) destination.write('too long');
+      output.accept(MAX_BACKLOG_BYTES / 2 - 5);
+      expect(reports).toEqual([]);
+      output.accept(1);
+      expect(reports).toEqual([3]);
+      output.accept();
+      output.accept();
+      expect(reports).toEqual([3]);
+      expect(output.content).toBe(`${ALMOST_FULL}dropped 3\n`);
+      expect(destination.getState()).toEqual({ ...IDLE, droppedRecords: 3 });
+    });
+
+    it('reports a record that is larger than the backlog at once', () => {
+      destination.write('x'.repeat(MAX_BACKLOG_BYTES + 1));
+      expect(reports).toEqual([1]);
+    });
   });
 
-  it('proves a record by its own last byte', async () => {
-    destination.write('12345');
-    let proven = false;
-    const proof = prove('1234567890').then(() => (proven = true));
-    target.take();
-    target.take(9);
-    await Promise.resolve();
-    expect(proven).toBe(false);
-    target.take();
-    await proof;
-    expect(target.output).toBe('123451234567890');
+  describe('confirmDelivery()', () => {
+    it('resolves when the last byte of the record is written', async () => {
+      destination.write('12345');
+      let isDelivered = false;
+      const delivery = confirmDelivery('1234567890').then(() => (isDelivered = true));
+      output.accept();
+      output.accept(9);
+      await Promise.resolve();
+      expect(isDelivered).toBe(false);
+      output.accept();
+      await delivery;
+      expect(output.content).toBe('123451234567890');
+      expect(jest.getTimerCount()).toBe(0);
+    });
+
+    it('resolves concurrent calls in the order of their records', async () => {
+      const delivered: number[] = [];
+      const deliveries = [1, 2, 3].map((n) =>
+        confirmDelivery('1234567890').then(() => delivered.push(n)),
+      );
+      output.accept();
+      output.accept(10);
+      await Promise.all(deliveries.slice(0, 2));
+      expect(delivered).toEqual([1, 2]);
+      output.accept();
+      await Promise.all(deliveries);
+      expect(delivered).toEqual([1, 2, 3]);
+    });
+
+    it('rejects all pending calls with the error code when a write fails', async () => {
+      const deliveries = [confirmDelivery('a\n'), confirmDelivery('b\n')];
+      output.fail('ENOSPC');
+      for (const delivery of deliveries) {
+        await expect(delivery).rejects.toThrow(
+          new LogDeliveryError('The log destination rejected the record: ENOSPC'),
+        );
+      }
+    });
+
+    it('rejects when the record is not written in time', async () => {
+      const delivery = confirmDelivery('1234567890');
+      jest.advanceTimersByTime(TIMEOUT_MS - 1);
+      output.accept(9);
+      jest.advanceTimersByTime(1);
+      await expect(delivery).rejects.toThrow(
+        new LogDeliveryError('The log destination did not accept the record within 1000 ms'),
+      );
+      expect(destination.getState()).toMatchObject({ backlogBytes: 1 });
+      output.accept();
+      expect(output.content).toBe('1234567890');
+    });
+
+    it('rejects at once when the record is dropped', async () => {
+      destination.write(ALMOST_FULL);
+      await expect(confirmDelivery('too long')).rejects.toThrow(
+        new LogDeliveryError('The record was dropped: the log backlog is full'),
+      );
+      output.fail('EPIPE');
+      await expect(confirmDelivery('too long')).rejects.toThrow(
+        new LogDeliveryError('The record was dropped: the log backlog is full (last error: EPIPE)'),
+      );
+    });
+
+    it('resolves again after an error', async () => {
+      destination.write('a\n');
+      output.fail('ENOSPC');
+      const delivery = confirmDelivery('b\n');
+      output.accept();
+      output.accept();
+      await delivery;
+    });
   });
 
-  it('counts bytes, not characters', async () => {
-    const proof = prove('🐕é');
-    expect(destination.state().backlog).toBe(6);
-    target.take();
-    await proof;
-  });
+  describe('flush()', () => {
+    it('waits until the backlog is written, including records added meanwhile', async () => {
+      expect(await destination.flush(TIMEOUT_MS)).toBe(true);
+      destination.write('a\n');
+      const flushed = destination.flush(TIMEOUT_MS);
+      destination.write('b\n');
+      output.accept();
+      await Promise.resolve();
+      output.accept();
+      expect(await flushed).toBe(true);
+      expect(output.content).toBe('a\nb\n');
+    });
 
-  it('proves many records in the order in which they leave', async () => {
-    const proven: number[] = [];
-    const proofs = [1, 2, 3].map((n) => prove('1234567890').then(() => proven.push(n)));
-    target.take();
-    target.take(10);
-    await Promise.all(proofs.slice(0, 2));
-    expect(proven).toEqual([1, 2]);
-    target.take();
-    await Promise.all(proofs);
-    expect(proven).toEqual([1, 2, 3]);
-  });
+    it('returns false when a write fails', async () => {
+      destination.write('a\n');
+      const flushed = destination.flush(TIMEOUT_MS);
+      output.fail('EIO');
+      expect(await flushed).toBe(false);
+    });
 
-  it('says that a record was refused, and why, to all who wait, and tries again', async () => {
-    const proofs = [prove('a\n'), prove('b\n')];
-    target.refuse('ENOSPC');
-    for (const proof of proofs) {
-      await expect(proof).rejects.toThrow("The log's destination refused the record: ENOSPC");
-    }
-    expect(destination.state()).toMatchObject({ lastError: 'ENOSPC', backlog: 4 });
-    jest.advanceTimersByTime(1000);
-    target.refuse('ENOSPC');
-    const next = prove('c\n');
-    target.take();
-    target.take();
-    await next;
-    expect(target.output).toBe('a\nb\nc\n');
-    expect(destination.state()).toEqual(idle);
-  });
+    it('retries at once after an error', async () => {
+      destination.write('a\n');
+      output.fail('EIO');
+      const flushed = destination.flush(TIMEOUT_MS);
+      output.accept();
+      expect(await flushed).toBe(true);
+    });
 
-  it('waits a moment for a pipe that is full, which is no refusal', async () => {
-    const proof = prove('a\n');
-    target.refuse('EAGAIN');
-    expect(target.isAsked).toBe(false);
-    expect(destination.state()).toMatchObject({ lastError: undefined, backlog: 2 });
-    jest.advanceTimersByTime(5);
-    target.take();
-    await proof;
-  });
-
-  it('says that a record was not taken in time', async () => {
-    const proof = prove('1234567890');
-    jest.advanceTimersByTime(999);
-    target.take(9);
-    jest.advanceTimersByTime(1);
-    await expect(proof).rejects.toThrow(
-      "The log's destination did not take the record within 1000 ms",
-    );
-    expect(destination.state()).toMatchObject({ backlog: 1 });
-    target.take();
-    expect(destination.state()).toEqual(idle);
-  });
-
-  it('says that a record was dropped, at once, and why it may be', async () => {
-    destination.write(full);
-    await expect(prove('1234567890')).rejects.toThrow(
-      "The record was dropped: too much waits for the log's destination",
-    );
-    target.refuse('EPIPE');
-    await expect(prove('1234567890')).rejects.toThrow(
-      "The record was dropped: too much waits for the log's destination, after it refused others: EPIPE",
-    );
-    expect(destination.state()).toMatchObject({ backlog: full.length, dropped: 2 });
-  });
-
-  it('works again when there is room again, and tells once how many were dropped', () => {
-    const told: number[] = [];
-    destination.onRecovery = (dropped) => {
-      told.push(dropped);
-      destination.write(`dropped ${dropped}\n`);
-    };
-    destination.write(full);
-    target.refuse('ENOSPC');
-    for (let n = 0; n < 3; n++) destination.write('too much\n');
-    // The dropped lines made it try again, though there was no room for them.
-    target.take(1000);
-    expect(told).toEqual([]);
-    target.take();
-    expect(told).toEqual([3]);
-    target.take();
-    expect(target.output.slice(full.length)).toBe('dropped 3\n');
-    expect(destination.state()).toEqual({ ...idle, dropped: 3 });
-  });
-
-  it('tells of a record that is too large for the backlog, at once', () => {
-    const told: number[] = [];
-    destination.onRecovery = (dropped) => told.push(dropped);
-    destination.write('x'.repeat(BACKLOG_LIMIT + 1));
-    expect(told).toEqual([1]);
-  });
-
-  it('knows how long the oldest record has waited', () => {
-    destination.write('12345');
-    jest.advanceTimersByTime(100);
-    destination.write('12345');
-    jest.advanceTimersByTime(20);
-    expect(Math.round(destination.state().oldestUnwrittenMs)).toBe(120);
-    target.take();
-    expect(Math.round(destination.state().oldestUnwrittenMs)).toBe(20);
-    target.take();
-    expect(destination.state().oldestUnwrittenMs).toBe(0);
-  });
-
-  it('flushes: waits until all is written, what comes meanwhile too', async () => {
-    expect(await destination.flush(1000)).toBe(true);
-    destination.write('a\n');
-    const flushed = destination.flush(1000);
-    destination.write('b\n');
-    target.take();
-    await Promise.resolve();
-    target.take();
-    expect(await flushed).toBe(true);
-    expect(target.output).toBe('a\nb\n');
-  });
-
-  it('flushes no longer than it may, and not what is refused', async () => {
-    destination.write('a\n');
-    const refused = destination.flush(1000);
-    target.refuse('EIO');
-    expect(await refused).toBe(false);
-    const late = destination.flush(1000);
-    jest.advanceTimersByTime(1000);
-    expect(await late).toBe(false);
-  });
-
-  it('writes and counts what the format makes of a line', async () => {
-    destination = new LogDestination(target, (line) => `<${line}>`);
-    const proof = prove('a');
-    target.take(2);
-    target.take();
-    await proof;
-    expect(target.output).toBe('<a>');
+    it('returns false when the time runs out', async () => {
+      destination.write('a\n');
+      const flushed = destination.flush(TIMEOUT_MS);
+      jest.advanceTimersByTime(TIMEOUT_MS);
+      expect(await flushed).toBe(false);
+    });
   });
 
   describe('reopen()', () => {
-    it('finishes what is being written before it goes on in the new file', async () => {
+    it('finishes the current batch before it continues in the new file', async () => {
       destination.write('a\nb\n');
       const reopened = destination.reopen();
       destination.write('c\n');
-      target.take(1);
-      expect(target.output).toBe('a');
-      target.take();
+      output.accept(1);
+      expect(output.content).toBe('a');
+      output.accept();
       await reopened;
-      target.take();
-      expect(target.output).toBe('a\nb\n|c\n');
-      expect(destination.state()).toEqual(idle);
+      output.accept();
+      expect(output.content).toBe('a\nb\n|c\n');
+      expect(destination.getState()).toEqual(IDLE);
     });
 
-    it('does not wait for a file that is full: the broken line is whole in the new one', async () => {
+    it('writes the whole record to the new file when the old file is full', async () => {
       destination.write('a\nbcd\ne\n');
-      target.take(4);
-      target.refuse('ENOSPC');
+      output.accept(4);
+      output.fail('ENOSPC');
       await destination.reopen();
-      target.take();
-      expect(target.output).toBe('a\nbc|bcd\ne\n');
-      expect(destination.state()).toEqual(idle);
+      output.accept();
+      expect(output.content).toBe('a\nbc|bcd\ne\n');
+      expect(destination.getState()).toEqual(IDLE);
     });
 
-    it('goes on in the middle of a line where there is no other file', async () => {
-      target.isMoved = false;
+    it('continues within the record when the file was not renamed', async () => {
+      output.isRenamed = false;
       destination.write('a\nbcd\n');
-      target.take(4);
-      target.refuse('ENOSPC');
+      output.accept(4);
+      output.fail('ENOSPC');
       await destination.reopen();
-      target.take();
-      expect(target.output).toBe('a\nbcd\n');
-      expect(destination.state()).toEqual(idle);
+      output.accept();
+      expect(output.content).toBe('a\nbcd\n');
+      expect(destination.getState()).toEqual(IDLE);
     });
 
-    it('does for all who asked what they asked once', async () => {
+    it('opens the file once for concurrent calls', async () => {
       destination.write('a\n');
       const reopened = [destination.reopen(), destination.reopen()];
-      target.take();
+      output.accept();
       await Promise.all(reopened);
-      expect(target.output).toBe('a\n|');
+      expect(output.content).toBe('a\n|');
     });
 
-    it('stays in the old file when the new one cannot be opened', async () => {
-      target.failure = new Error('no such folder');
-      await expect(destination.reopen()).rejects.toThrow('no such folder');
+    it('rejects and continues in the old file when the new one cannot be opened', async () => {
+      output.reopenError = new Error('ENOENT');
+      await expect(destination.reopen()).rejects.toThrow('ENOENT');
       destination.write('a\n');
-      target.take();
-      expect(target.output).toBe('a\n');
+      output.accept();
+      expect(output.content).toBe('a\n');
+    });
+  });
+
+  describe('getState()', () => {
+    it('counts bytes, not characters', () => {
+      destination.write('🐕é');
+      expect(destination.getState().backlogBytes).toBe(6);
+    });
+
+    it('returns the age of the oldest unwritten batch', () => {
+      const getAge = () => Math.round(destination.getState().oldestUnwrittenMs);
+      destination.write('first');
+      jest.advanceTimersByTime(100);
+      destination.write('second');
+      jest.advanceTimersByTime(20);
+      destination.write('third');
+      expect(getAge()).toBe(120);
+      output.accept(1);
+      expect(getAge()).toBe(120);
+      output.accept();
+      expect(getAge()).toBe(20);
+      output.accept();
+      expect(getAge()).toBe(0);
     });
   });
 });

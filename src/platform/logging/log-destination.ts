@@ -1,135 +1,141 @@
-/** How much may wait to be written, in bytes: some 15,000 records. What comes on top is dropped. */
-export const BACKLOG_LIMIT = 4 * 1024 * 1024;
+import { EventEmitter } from 'node:events';
 
-/** How long it waits before it asks a pipe again that had no room, in milliseconds. */
-const FULL_PIPE_PAUSE_MS = 5;
+/** Maximum size of the backlog. A record that does not fit is dropped. */
+export const MAX_BACKLOG_BYTES = 4 * 1024 * 1024;
 
-/** How long it waits before it tries again what was refused, if nothing else is logged before. */
-const REFUSAL_PAUSE_MS = 1000;
+/** Delay before the next write to a pipe that was full (`EAGAIN`). */
+const FULL_PIPE_RETRY_MS = 5;
 
-/** What takes the log's bytes: a descriptor. */
-export interface LogTarget {
-  /** Writes the bytes, or a part of them, and says later how many, or why not. */
+/** Delay before the next write after any other error. A new record retries at once. */
+const ERROR_RETRY_MS = 1000;
+
+/** Writes bytes to a file descriptor. */
+export interface LogOutput {
+  /** Writes all of the bytes or the first part of them, like `fs.write()`. */
   write(
     bytes: Uint8Array,
-    done: (error: NodeJS.ErrnoException | null, written: number) => void,
+    callback: (error: NodeJS.ErrnoException | null, bytesWritten: number) => void,
   ): void;
   /**
-   * Goes on in the file that has the log's name now.
+   * Opens the log file again by its path.
    *
-   * @returns whether that is another file
-   * @throws Error when it cannot be opened; the target is what it was
+   * @returns `true` if the path now refers to a different file
+   * @throws Error if the file cannot be opened. The output then keeps the file that is open.
    */
   reopen(): boolean;
 }
 
-/** A record that did not leave the process in time. The message is for whoever asked for it. */
-export class UndeliveredError extends Error {}
+/** A log record did not reach its destination in time. The message states the reason. */
+export class LogDeliveryError extends Error {}
 
-/** How the log is doing, for checks that must not write to it themselves. */
 export interface LogState {
-  /** The system's code of the last try to write, when that failed: `ENOSPC`, `EPIPE`, … */
+  /** Error code of the last write, such as `ENOSPC`, or `undefined` if it succeeded. */
   lastError: string | undefined;
-  /** Bytes that wait to be written. */
-  backlog: number;
-  /** Records that were dropped since the start. */
-  dropped: number;
-  /** How long the oldest record that is not written has waited, in milliseconds; 0 for none. */
+  backlogBytes: number;
+  /** Number of records dropped since the start of the process. */
+  droppedRecords: number;
+  /** Age of the oldest batch that is not completely written; 0 if the backlog is empty. */
   oldestUnwrittenMs: number;
 }
 
-/** Somebody who waits until as many bytes are written. */
+/** Records that are written together: all that were added during the previous write. */
+interface Batch {
+  text: string;
+  /** When its first record was accepted. */
+  acceptedAtMs: number;
+}
+
+/** The batch that is being written, of which `offset` bytes are written. */
+interface CurrentBatch {
+  bytes: Buffer;
+  offset: number;
+  acceptedAtMs: number;
+}
+
+/** A caller that waits until all bytes before `position` are written. */
 interface Waiter {
-  end: number;
-  settle: (error?: UndeliveredError) => void;
+  position: number;
+  settle: (error?: LogDeliveryError) => void;
 }
 
 /**
- * Where the log goes. Nobody ever waits for it: what the target has no room for waits in memory, in
- * order, up to {@link BACKLOG_LIMIT}; what comes on top is dropped and counted. It keeps account of
- * what was really written, which pino's own destinations do not tell: their `flush` reports success
- * whatever became of the records, and after a refusal at a full backlog they never try again.
+ * The stream that pino writes to. It never blocks and never throws: records that the output cannot
+ * accept yet stay in memory, in order. When the backlog is full, new records are dropped and counted.
+ * After an error, writing continues with the first byte that was not written.
+ *
+ * Emits `recover` with the number of dropped records when half of the backlog is free again.
+ *
+ * It replaces SonicBoom, pino's default destination. With SonicBoom 4.2.1 (`minLength: 1`), two tests
+ * fail, because SonicBoom splits a record between a full file and the file that replaces it:
+ * "reopen() writes the whole record to the new file when the old file is full" and
+ * "LOG_FILE while its disk is full can be rotated, and the new file starts with a whole record".
+ * See docs/decisions/log-destination.md.
  */
-export class LogDestination {
-  /** Called with the number of records that were dropped, once there is room again. */
-  onRecovery: (dropped: number) => void = () => undefined;
-
-  /** Bytes taken and bytes written since the start. */
-  private accepted = 0;
-  private written = 0;
-  private dropped = 0;
-  private reported = 0;
+export class LogDestination extends EventEmitter<{ recover: [droppedRecords: number] }> {
+  /** Bytes accepted and bytes written since the start of the process. */
+  private acceptedBytes = 0;
+  private writtenBytes = 0;
+  private droppedRecords = 0;
+  private reportedDrops = 0;
   private lastError: string | undefined;
 
-  /** Lines that wait, and the bytes that are being written, of which so many are. */
-  private lines: string[] = [];
-  private chunk = Buffer.alloc(0);
-  private offset = 0;
+  private current: CurrentBatch | undefined;
+  private next: Batch | undefined;
   private isWriting = false;
-  private retry: NodeJS.Timeout | undefined;
-  private reopenings: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+  private retryTimer: NodeJS.Timeout | undefined;
+  private readonly waiters = new Set<Waiter>();
+  private reopenRequests: { resolve: () => void; reject: (error: unknown) => void }[] = [];
 
-  private waiters: Waiter[] = [];
-  /** When which byte was taken: an entry for each millisecond in which records came. */
-  private readonly arrivals: { end: number; at: number }[] = [];
-
-  /**
-   * @param target what takes the bytes
-   * @param format changes a line before it is written, for a person to read
-   * @param writeLimit how many bytes one write has at most, unless a single line has more
-   */
+  /** @param format converts a record before it is written */
   constructor(
-    private readonly target: LogTarget,
+    private readonly output: LogOutput,
     private readonly format: (line: string) => string = (line) => line,
-    private readonly writeLimit = Infinity,
-  ) {}
+  ) {
+    super();
+  }
 
-  /** Takes a line of the log. It never waits and never throws. */
+  /** Accepts a record, or drops it if the backlog is full. */
   write(line: string): void {
     const text = this.format(line);
-    const bytes = Buffer.byteLength(text);
-    if (this.accepted - this.written + bytes > BACKLOG_LIMIT) {
-      this.dropped += 1;
+    const byteLength = Buffer.byteLength(text);
+    if (this.acceptedBytes - this.writtenBytes + byteLength > MAX_BACKLOG_BYTES) {
+      this.droppedRecords += 1;
       this.reportDrops();
     } else {
-      this.accepted += bytes;
-      this.lines.push(text);
-      this.noteArrival();
+      this.acceptedBytes += byteLength;
+      this.next ??= { text: '', acceptedAtMs: performance.now() };
+      this.next.text += text;
     }
-    this.pump();
+    this.writeNext();
   }
 
   /**
-   * Waits until what `write` logs has left the process.
+   * Waits until the record that `log` writes has left the process.
    *
-   * @param write logs a record, through a logger that ends here
-   * @param timeoutMs how long it waits, in milliseconds
-   * @throws UndeliveredError when the record was dropped, refused, or not taken in time
+   * @param log writes one record through a logger that uses this destination
+   * @throws LogDeliveryError if the record was dropped, rejected, or not accepted in time
    */
-  async confirm(write: () => void, timeoutMs: number): Promise<void> {
-    const { dropped, lastError } = this;
-    write();
-    if (this.dropped > dropped) {
-      const cause = lastError === undefined ? '' : `, after it refused others: ${lastError}`;
-      throw new UndeliveredError(
-        `The record was dropped: too much waits for the log's destination${cause}`,
-      );
+  async confirmDelivery(log: () => void, timeoutMs: number): Promise<void> {
+    const { droppedRecords } = this;
+    log();
+    if (this.droppedRecords > droppedRecords) {
+      const cause = this.lastError === undefined ? '' : ` (last error: ${this.lastError})`;
+      throw new LogDeliveryError(`The record was dropped: the log backlog is full${cause}`);
     }
-    await this.writtenUpTo(this.accepted, timeoutMs);
+    await this.waitUntilWritten(this.acceptedBytes, timeoutMs);
   }
 
   /**
-   * Tries to write all that waits, and what is logged meanwhile.
+   * Writes the backlog, including records that are added meanwhile.
    *
-   * @param timeoutMs how long it may take, in milliseconds
-   * @returns whether nothing waits any more
+   * @returns `false` if a write failed or the time ran out
    */
   async flush(timeoutMs: number): Promise<boolean> {
     const deadline = performance.now() + timeoutMs;
-    while (this.written < this.accepted) {
-      this.pump();
+    while (this.writtenBytes < this.acceptedBytes) {
+      this.writeNext();
       try {
-        await this.writtenUpTo(this.accepted, deadline - performance.now());
+        await this.waitUntilWritten(this.acceptedBytes, deadline - performance.now());
       } catch {
         return false;
       }
@@ -138,151 +144,134 @@ export class LogDestination {
   }
 
   /**
-   * Goes on in a new file, after the old one was moved away. No record is lost, or split between
-   * the two: what is being written is finished first, unless the old file refuses it.
+   * Continues in a new file after the old one was renamed. No record is lost or split between the
+   * two files: the current batch is finished first, unless writing to the old file fails.
    *
-   * @throws Error when the file cannot be opened; the log goes on where it was
+   * @throws Error if the new file cannot be opened. The log then continues in the old one.
    */
   reopen(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.reopenings.push({ resolve, reject });
-      this.pump();
+      this.reopenRequests.push({ resolve, reject });
+      this.writeNext();
     });
   }
 
-  /** How the log is doing, without a word to it. */
-  state(): LogState {
-    const oldest = this.arrivals[0];
+  getState(): LogState {
+    const oldest = this.current ?? this.next;
     return {
       lastError: this.lastError,
-      backlog: this.accepted - this.written,
-      dropped: this.dropped,
-      oldestUnwrittenMs: oldest === undefined ? 0 : performance.now() - oldest.at,
+      backlogBytes: this.acceptedBytes - this.writtenBytes,
+      droppedRecords: this.droppedRecords,
+      oldestUnwrittenMs: oldest === undefined ? 0 : performance.now() - oldest.acceptedAtMs,
     };
   }
 
-  /** Writes what waits, one write at a time. */
-  private pump(): void {
+  /** Starts the next write, unless one is in progress. */
+  private writeNext(): void {
     if (this.isWriting) return;
-    const canChange = this.offset === this.chunk.length || this.lastError !== undefined;
-    if (this.reopenings.length > 0 && canChange) this.goOnInNewFile();
-    if (this.offset === this.chunk.length) {
-      if (this.lines.length === 0) return;
-      this.chunk = Buffer.from(this.takeLines().join(''));
-      this.offset = 0;
-    }
-    clearTimeout(this.retry);
+    const canReopen = this.current === undefined || this.lastError !== undefined;
+    if (this.reopenRequests.length > 0 && canReopen) this.reopenOutput();
+    this.current ??= this.takeNextBatch();
+    const batch = this.current;
+    if (batch === undefined) return;
+    clearTimeout(this.retryTimer);
     this.isWriting = true;
-    this.target.write(this.chunk.subarray(this.offset), (error, written) => {
+    this.output.write(batch.bytes.subarray(batch.offset), (error, bytesWritten) => {
       this.isWriting = false;
       if (error === null) {
-        this.onWritten(written);
-        this.pump();
+        this.onWritten(batch, bytesWritten);
+        this.writeNext();
       } else if (error.code === 'EAGAIN') {
-        this.tryAgainIn(FULL_PIPE_PAUSE_MS);
+        this.scheduleRetry(FULL_PIPE_RETRY_MS);
       } else {
-        this.onRefused(error.code ?? error.message);
-        this.tryAgainIn(REFUSAL_PAUSE_MS);
+        this.onError(error.code ?? error.message);
+        this.scheduleRetry(ERROR_RETRY_MS);
       }
     });
   }
 
-  private takeLines(): string[] {
-    let count = this.lines.length;
-    if (this.writeLimit < Infinity) {
-      let bytes = 0;
-      const tooMany = this.lines.findIndex((line) => {
-        bytes += Buffer.byteLength(line);
-        return bytes > this.writeLimit;
-      });
-      if (tooMany !== -1) count = Math.max(tooMany, 1);
-    }
-    return this.lines.splice(0, count);
+  private takeNextBatch(): CurrentBatch | undefined {
+    if (this.next === undefined) return undefined;
+    const { text, acceptedAtMs } = this.next;
+    this.next = undefined;
+    return { bytes: Buffer.from(text), offset: 0, acceptedAtMs };
   }
 
-  private tryAgainIn(ms: number): void {
-    this.retry = setTimeout(() => {
-      this.pump();
-    }, ms).unref();
+  private scheduleRetry(delayMs: number): void {
+    this.retryTimer = setTimeout(() => {
+      this.writeNext();
+    }, delayMs).unref();
   }
 
-  private onWritten(bytes: number): void {
-    this.offset += bytes;
-    this.written += bytes;
+  private onWritten(batch: CurrentBatch, byteLength: number): void {
+    batch.offset += byteLength;
+    if (batch.offset === batch.bytes.length) this.current = undefined;
+    this.writtenBytes += byteLength;
     this.lastError = undefined;
-    while (this.arrivals[0] !== undefined && this.arrivals[0].end <= this.written) {
-      this.arrivals.shift();
-    }
-    while (this.waiters[0] !== undefined && this.waiters[0].end <= this.written) {
-      this.waiters.shift()?.settle();
+    for (const { position, settle } of this.waiters) {
+      if (position > this.writtenBytes) break;
+      settle();
     }
     this.reportDrops();
   }
 
-  /** Tells how many were dropped, when there is room enough that this is not dropped too. */
-  private reportDrops(): void {
-    const unreported = this.dropped - this.reported;
-    if (unreported > 0 && this.accepted - this.written < BACKLOG_LIMIT / 2) {
-      this.reported = this.dropped;
-      this.onRecovery(unreported);
-    }
-  }
-
-  private onRefused(code: string): void {
+  private onError(code: string): void {
     this.lastError = code;
-    const refused = this.waiters;
-    this.waiters = [];
-    for (const { settle } of refused) {
-      settle(new UndeliveredError(`The log's destination refused the record: ${code}`));
+    for (const { settle } of this.waiters) {
+      settle(new LogDeliveryError(`The log destination rejected the record: ${code}`));
     }
   }
 
-  private goOnInNewFile(): void {
-    const asked = this.reopenings;
-    this.reopenings = [];
-    let isAnother: boolean;
+  /** Does nothing until half of the backlog is free, so that the report itself is not dropped. */
+  private reportDrops(): void {
+    const unreported = this.droppedRecords - this.reportedDrops;
+    if (unreported > 0 && this.acceptedBytes - this.writtenBytes < MAX_BACKLOG_BYTES / 2) {
+      this.reportedDrops = this.droppedRecords;
+      this.emit('recover', unreported);
+    }
+  }
+
+  private reopenOutput(): void {
+    const requests = this.reopenRequests;
+    this.reopenRequests = [];
+    let isDifferentFile: boolean;
     try {
-      isAnother = this.target.reopen();
+      isDifferentFile = this.output.reopen();
     } catch (error) {
-      for (const { reject } of asked) reject(error);
+      for (const { reject } of requests) reject(error);
       return;
     }
-    // A line of which the old file took only a part is written whole to the new one.
-    if (isAnother && this.offset > 0 && this.offset < this.chunk.length) {
-      const start = this.chunk.lastIndexOf('\n', this.offset - 1) + 1;
-      this.written -= this.offset - start;
-      this.offset = start;
-    }
-    for (const { resolve } of asked) resolve();
+    if (isDifferentFile) this.rewindToRecordStart();
+    for (const { resolve } of requests) resolve();
   }
 
-  private writtenUpTo(end: number, timeoutMs: number): Promise<void> {
-    if (this.written >= end) return Promise.resolve();
+  /** Makes the new file contain the whole record of which the old file contains only a part. */
+  private rewindToRecordStart(): void {
+    if (this.current === undefined || this.current.offset === 0) return;
+    const { bytes, offset } = this.current;
+    const recordStart = bytes.lastIndexOf('\n', offset - 1) + 1;
+    this.current.offset = recordStart;
+    this.writtenBytes -= offset - recordStart;
+  }
+
+  private waitUntilWritten(position: number, timeoutMs: number): Promise<void> {
+    if (this.writtenBytes >= position) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
-        end,
-        settle: (error) => {
-          clearTimeout(timer);
-          if (error === undefined) resolve();
-          else reject(error);
-        },
+      const settle = (error?: LogDeliveryError) => {
+        clearTimeout(timer);
+        this.waiters.delete(waiter);
+        if (error === undefined) resolve();
+        else reject(error);
       };
       const timer = setTimeout(() => {
-        this.waiters = this.waiters.filter((other) => other !== waiter);
-        reject(
-          new UndeliveredError(
-            `The log's destination did not take the record within ${timeoutMs} ms`,
+        settle(
+          new LogDeliveryError(
+            `The log destination did not accept the record within ${timeoutMs} ms`,
           ),
         );
       }, timeoutMs);
-      this.waiters.push(waiter);
+      const waiter = { position, settle };
+      this.waiters.add(waiter);
     });
-  }
-
-  private noteArrival(): void {
-    const at = Math.floor(performance.now());
-    const last = this.arrivals.at(-1);
-    if (last?.at === at) last.end = this.accepted;
-    else this.arrivals.push({ end: this.accepted, at });
   }
 }

@@ -16,11 +16,11 @@ export class LogProbe {
    * Logs one record at level info, regardless of `LOG_LEVEL`. Resolves when it has been written to the
    * destination.
    *
-   * @throws UndeliveredError with the reason, if it has not been written within `LOG_PROBE_TIMEOUT_MS`
+   * @throws LogDeliveryError with the reason, if it has not been written within `LOG_PROBE_TIMEOUT_MS`
    */
   async deliver(fields: Record<string, string>, message: string): Promise<void> {
     const logger = this.logger.logger.child({}, { level: 'info' });
-    await this.destination.confirm(() => {
+    await this.destination.confirmDelivery(() => {
       logger.info(fields, message);
     }, this.settings.LOG_PROBE_TIMEOUT_MS);
   }

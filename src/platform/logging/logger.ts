@@ -23,13 +23,13 @@ export function createLogger(settings: Settings, destination: LogDestination): L
     },
     destination,
   );
-  destination.onRecovery = (dropped) => {
+  destination.on('recover', (dropped) => {
     runInRequestContext(undefined, () => {
       logger
         .child({ context: LogDestination.name }, { level: 'warn' })
         .warn({ dropped }, 'Log records were dropped because the backlog was full');
     });
-  };
+  });
   return logger;
 }
 

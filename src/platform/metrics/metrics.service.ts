@@ -102,7 +102,7 @@ export class MetricsService {
       help: 'Size of the log records that are not yet written.',
       registers,
       collect() {
-        this.set(log.state().backlog);
+        this.set(log.getState().backlogBytes);
       },
     });
     new Gauge({
@@ -110,7 +110,7 @@ export class MetricsService {
       help: 'Age of the oldest log record that is not yet written.',
       registers,
       collect() {
-        this.set(log.state().oldestUnwrittenMs / 1000);
+        this.set(log.getState().oldestUnwrittenMs / 1000);
       },
     });
     new Counter({
@@ -119,7 +119,7 @@ export class MetricsService {
       registers,
       collect() {
         this.reset();
-        this.inc(log.state().dropped);
+        this.inc(log.getState().droppedRecords);
       },
     });
   }
