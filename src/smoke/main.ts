@@ -1,33 +1,39 @@
 #!/usr/bin/env node
-// petsage-smoke: tells whether a deployed service keeps its promises.
+// petsage-smoke: verifies a running service.
 import { openSync, writeFileSync } from 'node:fs';
 import { packageInfo } from '../platform/package-info.js';
-import { junitOf } from './junit.js';
-import { HELP, type Options, parseOptions, UsageError } from './options.js';
-import { ConsoleReporter, EXIT_CODES, SILENT } from './report.js';
-import { run } from './run.js';
+import { ConsoleReporter } from './console-reporter.js';
+import { formatJUnitReport } from './junit-report.js';
+import { HELP, parseOptions } from './options.js';
+import { EXIT_CODES, RunError } from './run-error.js';
+import { Runner } from './runner.js';
 
-// Whoever reads only the beginning still gets the exit code.
+// Readers such as `head` close the pipe early. The exit code is still needed.
 process.stdout.on('error', () => undefined);
 
 try {
-  const options = parseOptions(process.argv.slice(2));
-  if (options === 'help') process.stdout.write(HELP);
-  else if (options === 'version') process.stdout.write(`${packageInfo.version}\n`);
-  else await smokeTest(options);
+  await main();
 } catch (error) {
-  const isExpected = error instanceof UsageError || (error as NodeJS.ErrnoException).syscall;
-  if (!isExpected) throw error;
-  process.stderr.write(`${(error as Error).message}\nSee: petsage-smoke --help\n`);
-  // A verdict stays one, where a report of it cannot be written.
-  process.exitCode ??= EXIT_CODES.wrongUse;
+  const { code = '', syscall, message } = error as NodeJS.ErrnoException;
+  const isFileError = syscall !== undefined;
+  if (!(error instanceof RunError) && !isFileError && !code.startsWith('ERR_PARSE_ARGS')) {
+    throw error;
+  }
+  process.stderr.write(`${message}\nSee petsage-smoke --help.\n`);
+  process.exitCode = EXIT_CODES.usageError;
 }
 
-async function smokeTest(options: Options): Promise<void> {
-  // Before anything is asked: where it cannot be written, nothing is lost.
-  const junit = options.junit === undefined ? undefined : openSync(options.junit, 'w');
-  const report = await run(options, options.json ? SILENT : new ConsoleReporter());
-  if (report.outcome !== 'passed') process.exitCode = EXIT_CODES[report.outcome];
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === 'help' || options === 'version') {
+    process.stdout.write(options === 'help' ? HELP : `${packageInfo.version}\n`);
+    return;
+  }
+  // Opened before the run, so that a wrong path does not lose the results.
+  const junitFile = options.junit === undefined ? undefined : openSync(options.junit, 'w');
+  const runner = new Runner(options, options.json ? undefined : new ConsoleReporter());
+  const report = await runner.run();
   if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-  if (junit !== undefined) writeFileSync(junit, junitOf(report));
+  if (junitFile !== undefined) writeFileSync(junitFile, formatJUnitReport(report));
+  process.exitCode = EXIT_CODES[report.outcome];
 }

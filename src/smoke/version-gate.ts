@@ -1,135 +1,114 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import { Connection, NoAnswer } from './connection.js';
+import { setTimeout } from 'node:timers/promises';
+import { HttpConnection } from './http-connection.js';
 import type { Options } from './options.js';
+import { ResponseError, RunError } from './run-error.js';
 
-/** The target does not tell in time what is expected. The message says what came in its place. */
-export class Unreachable extends Error {}
-
-/** Another version than the expected one answered. */
-export class StaleVersion extends Error {}
-
-/** What a service says of itself at /system/info. */
-export interface Info {
+/** The part of `GET /system/info` that identifies a deployment. */
+export interface ServiceInfo {
   version: string;
   revision: string;
 }
 
-const FIRST_PAUSE_MS = 250;
-const LONGEST_PAUSE_MS = 5000;
+const RETRY_INTERVAL_MS = 500;
 
-/** A commit, or its beginning. */
+/** A full or an abbreviated Git commit hash. */
 const COMMIT = /^[\da-f]{7,40}$/;
 
-/** Lets a run begin, go on and end only where the expected version answers. */
+/** Verifies before, during and after the probes that the expected version responds. */
 export class VersionGate {
-  /** Whether it matters which version answers. */
-  readonly isClosed: boolean;
+  /** Whether a version or a revision is expected. */
+  readonly isEnabled: boolean;
 
   constructor(private readonly options: Options) {
-    this.isClosed = options.expectVersion !== undefined || options.expectRevision !== undefined;
+    this.isEnabled = options.expectVersion !== undefined || options.expectRevision !== undefined;
   }
 
   /**
-   * Waits until the expected version answers several times in a row, each time on a new connection.
-   * Where none is expected, it waits until anything answers.
+   * Waits until the expected version responds several times in a row, each time on a new connection.
+   * Without an expected version, waits for any response.
    *
-   * @param tell is called with what is found meanwhile
-   * @returns what answered; undefined where that tells no version, and none is expected
-   * @throws Unreachable, StaleVersion when the time is over
+   * @param onRetry is called before each pause
+   * @returns what responded; undefined when the target does not tell its version
+   * @throws RunError after `waitMs`
    */
-  async open(tell: (line: string) => void): Promise<Info | undefined> {
+  async waitForVersion(onRetry: (reason: string) => void): Promise<ServiceInfo | undefined> {
     const { waitMs, stable } = this.options;
     const deadline = performance.now() + waitMs;
-    let pauseMs = FIRST_PAUSE_MS;
-    let inARow = 0;
+    let matches = 0;
     for (;;) {
-      const found = await this.ask();
-      if (!this.isClosed && (!(found instanceof NoAnswer) || found.isRefusal)) {
-        return found instanceof NoAnswer ? undefined : found;
+      try {
+        const info = await this.verifyNewConnection();
+        matches += 1;
+        if (!this.isEnabled || matches === stable) return info;
+      } catch (error) {
+        const remainingMs = deadline - performance.now();
+        if (!(error instanceof RunError) || remainingMs <= 0) throw error;
+        matches = 0;
+        onRetry(error.message);
+        await setTimeout(Math.min(RETRY_INTERVAL_MS, remainingMs));
       }
-      if (!(found instanceof NoAnswer) && this.isExpected(found)) {
-        inARow += 1;
-        if (inARow >= stable) return found;
-        continue;
-      }
-      inARow = 0;
-      const leftMs = deadline - performance.now();
-      if (leftMs <= 0) throw this.errorOf(found);
-      tell(this.errorOf(found).message);
-      await wait(Math.min(pauseMs, leftMs));
-      pauseMs = Math.min(pauseMs * 1.5, LONGEST_PAUSE_MS);
     }
   }
 
   /**
-   * Asks on a connection whether the expected version is at its other end.
+   * Verifies on new connections that the expected version still responds.
    *
-   * @throws StaleVersion, NoAnswer
+   * @throws RunError
    */
-  async check(connection: Connection): Promise<void> {
-    if (!this.isClosed) return;
-    const info = await infoOf(connection);
-    if (!this.isExpected(info)) throw this.errorOf(info);
-  }
-
-  /**
-   * Asks as often as at the beginning whether it is still the expected version that answers.
-   *
-   * @throws StaleVersion, Unreachable
-   */
-  async confirm(): Promise<void> {
-    for (let i = 0; this.isClosed && i < this.options.stable; i++) {
-      const found = await this.ask();
-      if (found instanceof NoAnswer || !this.isExpected(found)) throw this.errorOf(found);
+  async confirmVersion(): Promise<void> {
+    for (let i = 0; this.isEnabled && i < this.options.stable; i++) {
+      await this.verifyNewConnection();
     }
   }
 
-  /** What a new connection leads to. */
-  private async ask(): Promise<Info | NoAnswer> {
-    const connection = new Connection(this.options);
+  /**
+   * Verifies that the expected version responds on a connection.
+   *
+   * @returns what responded; undefined when no version is expected and the target does not tell it
+   * @throws RunError when another version responds, ResponseError when no version responds
+   */
+  async verifyConnection(connection: HttpConnection): Promise<ServiceInfo | undefined> {
+    const info = await readInfo(connection);
+    if (!this.isEnabled) return info;
+    if (!info) throw new ResponseError('expected a version at /system/info, got none');
+    const { version, revision } = info;
+    const { expectVersion = version, expectRevision = revision } = this.options;
+    if (version === expectVersion && isSameRevision(revision, expectRevision)) return info;
+    throw new RunError(
+      'wrongVersion',
+      `expected version ${expectVersion}, revision ${expectRevision}, got version ${version}, revision ${revision}`,
+    );
+  }
+
+  private async verifyNewConnection(): Promise<ServiceInfo | undefined> {
+    const connection = new HttpConnection(this.options);
     try {
-      return await infoOf(connection);
-    } catch (error) {
-      if (error instanceof NoAnswer) return error;
-      throw error;
+      return await this.verifyConnection(connection);
     } finally {
       connection.close();
     }
   }
-
-  private isExpected({ version, revision }: Info): boolean {
-    const { expectVersion = version, expectRevision = revision } = this.options;
-    return version === expectVersion && isSameRevision(revision, expectRevision);
-  }
-
-  private errorOf(found: Info | NoAnswer): Error {
-    const { expectVersion, expectRevision } = this.options;
-    const parts = [
-      ...(expectVersion === undefined ? [] : [`version ${expectVersion}`]),
-      ...(expectRevision === undefined ? [] : [`revision ${expectRevision}`]),
-    ];
-    const expected = `expected ${parts.join(', ') || 'an answer'}`;
-    return found instanceof NoAnswer
-      ? new Unreachable(`${expected}, found ${found.message}`)
-      : new StaleVersion(`${expected}, found version ${found.version}, revision ${found.revision}`);
-  }
 }
 
-/** @throws NoAnswer where the target does not say */
-async function infoOf(connection: Connection): Promise<Info> {
+/**
+ * @returns undefined when the target responds without a version
+ * @throws ResponseError
+ */
+async function readInfo(connection: HttpConnection): Promise<ServiceInfo | undefined> {
   const { status, text } = await connection.send({ method: 'GET', path: '/system/info' });
-  if (status !== 200) throw new NoAnswer(`status ${status} at /system/info`, status < 500);
+  if (status >= 500)
+    throw new ResponseError(`expected status 200 from /system/info, got ${status}`);
   try {
-    const { version, revision } = JSON.parse(text) as Partial<Info>;
+    const { version, revision } = JSON.parse(text) as Partial<ServiceInfo>;
     if (typeof version === 'string' && typeof revision === 'string') return { version, revision };
   } catch {
-    // No JSON tells no version either.
+    // Not JSON.
   }
-  throw new NoAnswer('no version at /system/info', true);
+  return undefined;
 }
 
-/** Of a commit, either may be the beginning alone. */
-function isSameRevision(one: string, other: string): boolean {
-  if (!COMMIT.test(one) || !COMMIT.test(other)) return one === other;
-  return one.startsWith(other) || other.startsWith(one);
+/** Compares two revisions. Either commit hash may be abbreviated. */
+function isSameRevision(a: string, b: string): boolean {
+  if (!COMMIT.test(a) || !COMMIT.test(b)) return a === b;
+  return a.startsWith(b) || b.startsWith(a);
 }

@@ -1,0 +1,48 @@
+import { styleText } from 'node:util';
+import type { ProbeResult, Report } from './runner.js';
+
+/** Prints a run while it is in progress, with colors on a terminal. */
+export class ConsoleReporter {
+  private lastReason = '';
+
+  constructor(private readonly out: NodeJS.WritableStream = process.stdout) {}
+
+  /** Prints why the run waits, once for each reason. */
+  printWaiting(reason: string): void {
+    if (reason !== this.lastReason) this.printLine(reason);
+    this.lastReason = reason;
+  }
+
+  printTarget({ url, info }: Report): void {
+    this.printLine(info ? `${url}: version ${info.version}, revision ${info.revision}` : url);
+  }
+
+  printResult({ name, failures, durationMs, curl }: ProbeResult): void {
+    const mark = failures.length === 0 ? this.style('green', '✓') : this.style('red', '✗');
+    this.printLine(`${mark} ${name} ${this.style('dim', `${durationMs.toFixed(0)} ms`)}`);
+    for (const failure of failures) this.printLine(`    ${failure}`);
+    if (failures.length > 0 && curl !== undefined) this.printLine(`    ${this.style('dim', curl)}`);
+  }
+
+  printSummary({ results, error, skipped, durationMs }: Report): void {
+    for (const name of skipped) {
+      this.printLine(`- ${name} ${this.style('dim', 'skipped: not known to be safe to call')}`);
+    }
+    if (error !== undefined) this.printLine(`${this.style('red', '✗')} ${error}`);
+    const failed = results.filter(({ failures }) => failures.length > 0).length;
+    const counts = [
+      this.style('green', `${results.length - failed} passed`),
+      ...(failed > 0 ? [this.style('red', `${failed} failed`)] : []),
+    ];
+    this.printLine(`${counts.join(', ')} in ${(durationMs / 1000).toFixed(2)} s`);
+  }
+
+  private printLine(line: string): void {
+    this.out.write(`${line}\n`);
+  }
+
+  /** Adds no color when the output is not a terminal or `NO_COLOR` is set. */
+  private style(format: 'green' | 'red' | 'dim', text: string): string {
+    return styleText(format, text, { stream: this.out });
+  }
+}

@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import { verifyResponse } from './assertions.js';
+import type { ConsoleReporter } from './console-reporter.js';
+import { HttpConnection, type HttpResponse } from './http-connection.js';
+import { LogVerifier } from './log-verifier.js';
+import { type Operation, readOperations } from './openapi-reader.js';
+import type { Options } from './options.js';
+import { createProbes, DOCUMENT_PROBE, type Probe } from './probes.js';
+import { Redactor } from './redactor.js';
+import { type Outcome, ResponseError, RunError } from './run-error.js';
+import { type ServiceInfo, VersionGate } from './version-gate.js';
+import { matchesWildcard } from './wildcard.js';
+
+export interface ProbeResult {
+  name: string;
+  /** Each in the form `expected X, got Y`. Empty when the probe passed. */
+  failures: string[];
+  durationMs: number;
+  /** A command that repeats the request. */
+  curl?: string;
+}
+
+/** The result of a run. Contains no secret. */
+export interface Report {
+  url: string;
+  outcome: Outcome;
+  /** Absent when the target does not tell its version. */
+  info?: ServiceInfo;
+  results: ProbeResult[];
+  /** Operations that are not known to be safe to call. */
+  skipped: string[];
+  /** Why the run ended early. */
+  error?: string;
+  startedAt: string;
+  durationMs: number;
+}
+
+/** Runs the probes of one target. */
+export class Runner {
+  private readonly versionGate: VersionGate;
+  private readonly redactor: Redactor;
+  private readonly logVerifier?: LogVerifier;
+  /** A unique text that the log must not contain. */
+  private readonly nonce = randomUUID();
+  private readonly report: Report;
+  private operations: Operation[] = [];
+
+  /** @param reporter prints the run while it is in progress */
+  constructor(
+    private readonly options: Options,
+    private readonly reporter?: ConsoleReporter,
+  ) {
+    this.versionGate = new VersionGate(options);
+    this.redactor = new Redactor(options.headers);
+    if (options.logs !== undefined) {
+      const isSecret = (line: string) => line.includes(this.nonce) || this.redactor.isSecret(line);
+      this.logVerifier = new LogVerifier(options.logs, isSecret);
+    }
+    this.report = {
+      url: options.url,
+      outcome: 'passed',
+      results: [],
+      skipped: [],
+      startedAt: new Date().toISOString(),
+      durationMs: 0,
+    };
+  }
+
+  async run(): Promise<Report> {
+    const { report } = this;
+    const startTime = performance.now();
+    try {
+      this.logVerifier?.start();
+      await this.verifyTarget();
+    } catch (error) {
+      if (!(error instanceof RunError)) throw error;
+      report.outcome = error.outcome;
+      report.error = this.redactor.redact(error.message);
+    } finally {
+      this.logVerifier?.stop();
+    }
+    const hasFailures = report.results.some(({ failures }) => failures.length > 0);
+    if (hasFailures && report.outcome !== 'wrongVersion') report.outcome = 'failed';
+    report.durationMs = performance.now() - startTime;
+    this.reporter?.printSummary(report);
+    return report;
+  }
+
+  private async verifyTarget(): Promise<void> {
+    const info = await this.versionGate.waitForVersion((reason) => {
+      this.reporter?.printWaiting(this.redactor.redact(reason));
+    });
+    if (info) this.report.info = this.redactor.redact(info);
+    this.reporter?.printTarget(this.report);
+    await this.runProbe(DOCUMENT_PROBE);
+    if (this.operations.length > 0) await this.verifyOperations();
+    await this.versionGate.confirmVersion();
+  }
+
+  private async verifyOperations(): Promise<void> {
+    const probes = createProbes(this.operations, this.nonce).filter((probe) =>
+      this.isSelected(probe),
+    );
+    if (probes.length === 0) {
+      throw new RunError('usageError', 'No operation is selected. Change --include or --exclude.');
+    }
+    const logProbes = probes.filter(({ logs }) => logs);
+    if (this.logVerifier && logProbes.length === 0) {
+      throw new RunError(
+        'usageError',
+        'No selected operation writes a log record. Select one, or remove --logs.',
+      );
+    }
+    this.report.skipped = this.operations
+      .filter((operation) => !operation.smokeTest && this.isSelected(operation))
+      .map(({ method, route }) => this.redactor.redact(`${method} ${route}`));
+    await this.runInBatches(probes.filter(({ logs }) => !logs));
+    // Last: when their records have arrived, the records of all earlier requests have arrived, too.
+    for (const probe of logProbes) await this.runProbe(probe);
+    if (this.logVerifier) {
+      const failures = this.logVerifier.verifyNoSecret();
+      this.addResult({ name: 'No secret in the log', failures, durationMs: 0 });
+    }
+  }
+
+  private isSelected({ route, tags }: Pick<Operation, 'route' | 'tags'>): boolean {
+    const { include, exclude } = this.options;
+    const matches = (pattern: string) =>
+      [route, ...tags].some((text) => matchesWildcard(text, pattern));
+    return (include.length === 0 || include.some(matches)) && !exclude.some(matches);
+  }
+
+  private async runInBatches(probes: Probe[]): Promise<void> {
+    const { concurrency } = this.options;
+    for (let i = 0; i < probes.length; i += concurrency) {
+      const batch = probes.slice(i, i + concurrency).map((probe) => this.runProbe(probe));
+      // The other probes of the batch complete before an error ends the run.
+      await Promise.allSettled(batch);
+      await Promise.all(batch);
+    }
+  }
+
+  /**
+   * Runs a probe on a new connection.
+   *
+   * @throws RunError when another version responds
+   */
+  private async runProbe(probe: Probe): Promise<void> {
+    const connection = new HttpConnection(this.options);
+    let startTime = performance.now();
+    let failures: string[];
+    try {
+      if (this.versionGate.isEnabled) await this.versionGate.verifyConnection(connection);
+      startTime = performance.now();
+      failures = await this.verify(probe, await connection.send(probe));
+    } catch (error) {
+      if (!(error instanceof ResponseError)) throw error;
+      failures = [error.message];
+    } finally {
+      connection.close();
+    }
+    const durationMs = performance.now() - startTime;
+    this.addResult({ name: probe.name, failures, durationMs, curl: this.formatCurl(probe) });
+  }
+
+  private async verify(probe: Probe, response: HttpResponse): Promise<string[]> {
+    if (this.versionGate.isEnabled && !response.isConnectionReused) {
+      return [
+        'expected a keep-alive connection, got one that the target closes after each response',
+      ];
+    }
+    const failures = verifyResponse(probe, response);
+    if (failures.length > 0) return failures;
+    if (probe === DOCUMENT_PROBE) this.operations = readOperations(response.text);
+    if (!probe.logs || !this.logVerifier) return [];
+    const { logsWithinMs } = this.options;
+    return this.logVerifier.verifyRecord(response.requestId, probe.logs, logsWithinMs);
+  }
+
+  private addResult(result: ProbeResult): void {
+    const redacted = this.redactor.redact(result);
+    this.report.results.push(redacted);
+    this.reporter?.printResult(redacted);
+  }
+
+  /** Formats a command for a POSIX shell that repeats a request. Omits the values of headers. */
+  private formatCurl({ method, path, body }: Probe): string {
+    const headers = this.options.headers.map(([name]) => `${name}: ***`);
+    if (body !== undefined) headers.unshift('Content-Type: application/json');
+    return [
+      'curl',
+      method === 'HEAD' ? '-I' : '-i',
+      ...(method === 'HEAD' || method === 'GET' ? [] : ['-X', method]),
+      ...headers.flatMap((header) => ['-H', quote(header)]),
+      ...(body === undefined ? [] : ['-d', quote(body)]),
+      quote(this.options.url + path),
+    ].join(' ');
+  }
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

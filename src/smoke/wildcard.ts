@@ -1,0 +1,5 @@
+/** Compares a text with a pattern in which `*` matches any text. */
+export function matchesWildcard(text: string, pattern: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`).test(text);
+}

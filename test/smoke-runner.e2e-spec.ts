@@ -1,0 +1,385 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { type Ended, type Service, startService, stopService } from './fixtures/process.js';
+
+const OLD_REVISION = 'aaaaaaaaaa';
+const NEW_REVISION = 'bbbbbbbbbb';
+
+const servers: Server[] = [];
+const running = new Set<ChildProcess>();
+let oldService: Service;
+let service: Service;
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'petsage-smoke-'));
+  [oldService, service] = await Promise.all([
+    startService({ env: { GIT_REVISION: OLD_REVISION, LOG_FILE: join(folder, 'old.log') } }),
+    startService({ env: { GIT_REVISION: NEW_REVISION, LOG_FILE: join(folder, 'new.log') } }),
+  ]);
+});
+
+afterAll(async () => {
+  for (const child of running) child.kill('SIGKILL');
+  for (const server of servers) server.close();
+  await Promise.all([stopService(oldService), stopService(service)]);
+  await rm(folder, { recursive: true });
+});
+
+/** Runs dist/smoke.js until it exits. */
+async function runSmoke(args: string[], input?: NodeJS.ReadableStream): Promise<Ended> {
+  const child = spawn(process.execPath, ['dist/smoke.js', ...args], {
+    env: { PATH: process.env.PATH },
+    stdio: 'pipe',
+  });
+  running.add(child);
+  // The runner may exit before the input ends.
+  child.stdin.on('error', () => undefined);
+  if (input) input.pipe(child.stdin);
+  else child.stdin.end();
+  const [[code], stdout, stderr] = await Promise.all([
+    once(child, 'exit') as Promise<[number]>,
+    text(child.stdout),
+    text(child.stderr),
+  ]);
+  running.delete(child);
+  return { code, stdout, stderr };
+}
+
+async function listen(server: Server): Promise<string> {
+  servers.push(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Starts a load balancer that chooses a service for each connection, counted from 0. */
+async function startLoadBalancer(choose: (connection: number) => Service): Promise<string> {
+  let connectionCount = 0;
+  return listen(
+    createTcpServer((client) => {
+      const { port } = new URL(choose(connectionCount++).url);
+      const backend = connect(Number(port), '127.0.0.1');
+      client.on('error', () => backend.destroy());
+      backend.on('error', () => client.destroy());
+      client.pipe(backend).pipe(client);
+    }),
+  );
+}
+
+/** Starts a server that forwards each request that the listener does not respond to. */
+async function startProxy(listener: (...args: Parameters<RequestListener>) => unknown) {
+  const handle = async (...[request, response]: Parameters<RequestListener>) => {
+    const { method = '', url = '', headers } = request;
+    response.setHeader('X-Request-Id', String(headers['x-request-id']));
+    response.setHeader('Content-Type', 'application/json');
+    response.setHeader('Cache-Control', 'no-store');
+    await listener(request, response);
+    if (response.writableEnded) return;
+    const forwarded = await fetch(service.url + url, {
+      method,
+      headers: { 'Content-Type': 'application/json' },
+      body: method === 'POST' ? await text(request) : undefined,
+    });
+    response.writeHead(forwarded.status).end(await forwarded.text());
+  };
+  return listen(createServer((request, response) => void handle(request, response)));
+}
+
+/** Returns the lines that a run printed, without durations. */
+function getLines({ stdout }: Ended): string[] {
+  return stdout
+    .replace(/ [\d.]+ m?s$/gm, '')
+    .trimEnd()
+    .split('\n');
+}
+
+/** Returns the lines about failures. */
+function getFailures(ended: Ended): string[] {
+  return getLines(ended).filter((line) => /^(✗|    )/.test(line));
+}
+
+const PATHS = [
+  '/system/readyz',
+  '/system/info',
+  '/api/v1/smoke-test',
+  '/system/healthz',
+  '/smoke-test',
+  '/v1/health/smoke-test',
+];
+
+const PROBES = [
+  'GET /openapi.json',
+  ...PATHS.flatMap((path) => [`GET ${path}`, `HEAD ${path}`]),
+  'POST /api/v1/system/smoke-test',
+  'POST /api/v1/system/smoke-test with a wrong body',
+  'GET an unknown path',
+  'HEAD an unknown path',
+];
+
+describe('petsage-smoke', () => {
+  it('calls every operation that is safe to call', async () => {
+    const ended = await runSmoke([service.url]);
+    const [first, ...lines] = getLines(ended);
+    expect(first).toBe(`${service.url}: version 1.0.0, revision ${NEW_REVISION}`);
+    expect(lines.pop()).toBe(`${PROBES.length} passed in`);
+    expect(lines.sort()).toEqual(PROBES.map((name) => `✓ ${name}`).sort());
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('calls the selected operations only', async () => {
+    const args = ['--include', 'System*', '--include', '/smoke-test', '--exclude', '*/readyz'];
+    const ended = await runSmoke([service.url, ...args]);
+    const expected = PROBES.filter((name) =>
+      /openapi|info|healthz|D \/smoke|T \/smoke|POST/.test(name),
+    );
+    expect(getLines(ended).slice(1, -1).sort()).toEqual(expected.map((name) => `✓ ${name}`).sort());
+  });
+
+  it('prints JSON', async () => {
+    const ended = await runSmoke([service.url, '--json', '--include', '/system/healthz']);
+    const anyNumber = expect.any(Number) as number;
+    const passed = (method: string, path: string, flag: string) => ({
+      name: `${method} ${path}`,
+      failures: [],
+      durationMs: anyNumber,
+      curl: `curl ${flag} '${service.url}${path}'`,
+    });
+    expect(JSON.parse(ended.stdout)).toEqual({
+      url: service.url,
+      outcome: 'passed',
+      info: { version: '1.0.0', revision: NEW_REVISION },
+      results: [
+        passed('GET', '/openapi.json', '-i'),
+        passed('GET', '/system/healthz', '-i'),
+        passed('HEAD', '/system/healthz', '-I'),
+      ],
+      skipped: [],
+      startedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
+      durationMs: anyNumber,
+    });
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('waits for the expected version', async () => {
+    const url = await startLoadBalancer((connection) => (connection < 4 ? oldService : service));
+    const args = ['--expect-version', '1.0.0', '--expect-revision', NEW_REVISION.slice(0, 7)];
+    const ended = await runSmoke([url, ...args, '--wait', '30s']);
+    expect(getLines(ended).slice(0, 2)).toEqual([
+      `expected version 1.0.0, revision ${NEW_REVISION.slice(0, 7)}, got version 1.0.0, revision ${OLD_REVISION}`,
+      `${url}: version 1.0.0, revision ${NEW_REVISION}`,
+    ]);
+    expect(ended).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it.each<[string, (connection: number) => Service]>([
+    ['an old version responds', () => oldService],
+    ['an old version responds to a probe', (connection) => (connection < 8 ? service : oldService)],
+    [
+      'an old version responds after the last probe',
+      // Three connections before the first probe, and one for each probe.
+      (connection) => (connection < 3 + PROBES.length ? service : oldService),
+    ],
+  ])('exits with 4 when %s', async (_, choose) => {
+    const url = await startLoadBalancer(choose);
+    const ended = await runSmoke([url, '--expect-revision', NEW_REVISION, '--concurrency', '1']);
+    expect(getFailures(ended)).toEqual([
+      `✗ expected version 1.0.0, revision ${NEW_REVISION}, got version 1.0.0, revision ${OLD_REVISION}`,
+    ]);
+    expect(ended).toMatchObject({ code: 4, stderr: '' });
+  });
+
+  it('prints what failed and how to repeat the request', async () => {
+    const url = await startProxy(({ url }, response) => {
+      if (url === '/system/healthz') response.writeHead(503).end('{"detail":"No"}');
+    });
+    const ended = await runSmoke([url, '--concurrency', '1']);
+    expect(getFailures(ended)).toEqual([
+      '✗ GET /system/healthz',
+      '    expected status 200, got 503: {"detail":"No"}',
+      `    curl -i '${url}/system/healthz'`,
+      '✗ HEAD /system/healthz',
+      '    expected status 200, got 503',
+      `    curl -I '${url}/system/healthz'`,
+    ]);
+    expect(getLines(ended).at(-1)).toBe(`${PROBES.length - 2} passed, 2 failed in`);
+    expect(ended).toMatchObject({ code: 1, stderr: '' });
+  });
+
+  it('lists the operations that it does not call', async () => {
+    const url = await startProxy(({ url }, response) => {
+      if (url !== '/openapi.json') return;
+      const paths = { '/pets': { get: { responses: {} }, post: { responses: {} } } };
+      response.end(JSON.stringify({ openapi: '3.1.0', paths }));
+    });
+    const ended = await runSmoke([url, '--include', '/pets']);
+    expect(getLines(ended)).toContain('- POST /pets skipped: not known to be safe to call');
+  });
+
+  it('exits with 1 when the target closes each connection', async () => {
+    const url = await startProxy((_, response) => response.setHeader('Connection', 'close'));
+    const ended = await runSmoke([url, '--expect-revision', NEW_REVISION]);
+    expect(getFailures(ended)).toEqual([
+      '✗ GET /openapi.json',
+      '    expected a keep-alive connection, got one that the target closes after each response',
+      `    curl -i '${url}/openapi.json'`,
+    ]);
+    expect(ended).toMatchObject({ code: 1, stderr: '' });
+  });
+
+  it.each([
+    ['is not found', 404, '{"detail":"Not Found"}', 'expected status 200, got 404'],
+    ['is not an OpenAPI document', 200, '{}', 'expected an OpenAPI 3.1 document, got version'],
+  ])('exits with 1 when the document %s', async (_, status, body, failure) => {
+    const url = await startProxy((request, response) => {
+      if (request.url !== '/openapi.json') return;
+      response.writeHead(status).end(body);
+    });
+    const ended = await runSmoke([url]);
+    expect(ended.stdout).toContain(failure);
+    expect(ended).toMatchObject({ code: 1, stderr: '' });
+  });
+
+  it('does not print secrets', async () => {
+    const url = await startProxy(({ headers, url }, response) => {
+      const { 'x-api-key': key, authorization } = headers;
+      if (url === '/openapi.json') {
+        const content = { 'application/json': { example: { key } } };
+        const post = { 'x-smoke-test': true, requestBody: { content }, responses: { 200: {} } };
+        const paths = { [`/${encodeURIComponent(String(key))}`]: { post } };
+        response.setHeader('X-Request-Id', String(headers['x-request-id']));
+        response.end(JSON.stringify({ openapi: '3.1.0', paths }));
+        return;
+      }
+      response.writeHead(307, { Location: `https://a.example/?key=${String(key)}` });
+      response.end(JSON.stringify({ key, authorization, said: '"quoted" words\x1b[2J' }));
+    });
+    const target = url.replace('//', '//cat:hunter2-hunter2@');
+    const junit = join(folder, 'secret.xml');
+    const args = ['--header', 'X-Api-Key: "quoted" words', '--json', '--junit', junit];
+    const ended = await runSmoke([target, ...args]);
+    const printed = ended.stdout + ended.stderr + (await readFile(junit, 'utf8'));
+    expect(ended.code).toBe(1);
+    expect(printed).toContain('got 307 to https://a.example/?key=***');
+    expect(printed).toContain("-H 'Authorization: ***' -H 'X-Api-Key: ***'");
+    expect(printed).not.toMatch(/hunter2|quoted|Y2F0/);
+  });
+
+  it('sends headers from a file', async () => {
+    const file = join(folder, 'headers');
+    await writeFile(file, 'Accept: application/json\nX-Status: status\n');
+    const ended = await runSmoke([service.url, '--header', `@${file}`]);
+    expect(getLines(ended).at(-1)).toBe(`${PROBES.length} passed in`);
+  });
+
+  describe('--logs', () => {
+    const include = ['/v1/health/smoke-test', '/api/v1/system/smoke-test'];
+    const args = include.flatMap((path) => ['--include', path]);
+
+    it('finds the record of its request in a file', async () => {
+      const ended = await runSmoke([service.url, ...args, '--logs', join(folder, 'new.log')]);
+      expect(getLines(ended).slice(-3)).toEqual([
+        '✓ GET /v1/health/smoke-test',
+        '✓ No secret in the log',
+        '6 passed in',
+      ]);
+      expect(ended).toMatchObject({ code: 0, stderr: '' });
+    });
+
+    it('finds the record on standard input', async () => {
+      const piped = await startService();
+      const { stdout } = piped.process;
+      const ended = await runSmoke([piped.url, ...args, '--logs', '-'], stdout ?? undefined);
+      await stopService(piped);
+      expect(ended).toMatchObject({ code: 0, stderr: '' });
+    });
+
+    // Skipped on Windows, which has no mkfifo.
+    const itOnPosix = process.platform === 'win32' ? it.skip : it;
+    itOnPosix('finds the record in a named pipe that stays open', async () => {
+      const pipe = join(folder, 'pipe');
+      execFileSync('mkfifo', [pipe]);
+      const piped = await startService();
+      const ended = runSmoke([piped.url, ...args, '--logs', pipe]);
+      // The pipe opens as soon as the runner reads from it.
+      const writer = createWriteStream(pipe);
+      piped.process.stdout?.pipe(writer);
+      expect(await ended).toMatchObject({ code: 0, stderr: '' });
+      writer.on('error', () => undefined);
+      await stopService(piped);
+    });
+
+    it('exits with 1 when the record is missing', async () => {
+      const logs = ['--logs', join(folder, 'old.log'), '--logs-within', '200ms'];
+      const ended = await runSmoke([service.url, ...args, ...logs]);
+      expect(getFailures(ended)).toEqual([
+        '✗ GET /v1/health/smoke-test',
+        expect.stringMatching(
+          /^ {4}expected one log record with \{"requestId":"petsage-smoke-\S{36}","event":"smoke_test_executed","service":"petsage-api","status":"success"\} within 200 ms, got none in 0 lines of \S+\/old\.log$/,
+        ),
+        expect.stringContaining('curl'),
+      ]);
+      expect(ended.code).toBe(1);
+    });
+
+    it('exits with 1 when a secret is logged, and does not print it', async () => {
+      const log = join(folder, 'secret.log');
+      await writeFile(log, '');
+      const url = await startProxy(async (request) => {
+        if (request.method !== 'GET' || request.url !== include[0]) return;
+        const record = {
+          requestId: request.headers['x-request-id'],
+          event: 'smoke_test_executed',
+          service: 'petsage-api',
+          status: 'success',
+          key: request.headers['x-key'],
+        };
+        await appendFile(log, `${JSON.stringify(record)}\n`);
+      });
+      const secret = ['--header', 'X-Key: hunter2-hunter2'];
+      const ended = await runSmoke([url, ...args, '--logs', log, ...secret]);
+      expect(getFailures(ended)).toEqual([
+        '✗ No secret in the log',
+        '    expected no secret of a request in the log, got one',
+      ]);
+      expect(ended.stdout).not.toContain('hunter2');
+      expect(ended).toMatchObject({ code: 1, stderr: '' });
+    });
+  });
+
+  it.each<[number, string, () => string[], RegExp]>([
+    [0, '--help', () => ['--help'], /^$/],
+    [0, '--version', () => ['--version'], /^$/],
+    [2, 'no URL', () => [], /^Expected one URL, got 0\.\nSee petsage-smoke --help\.\n$/],
+    [2, 'an unknown option', () => [service.url, '--nope'], /^Unknown option '--nope'/],
+    [
+      2,
+      'a JUnit file that cannot be written',
+      () => [service.url, '--junit', '/nowhere/a'],
+      /^ENOENT/,
+    ],
+    [2, 'a header file that cannot be read', () => [service.url, '-H', '@/nowhere'], /^ENOENT/],
+    [2, 'a log that is a folder', () => [service.url, '--logs', '/'], /^$/],
+    [2, 'no selected operation', () => [service.url, '--include', '/nope'], /^$/],
+    [
+      2,
+      'no logging operation',
+      () => [service.url, '--include', '/smoke-test', '--logs', '-'],
+      /^$/,
+    ],
+    [3, 'a refused connection', () => ['http://127.0.0.1:1'], /^$/],
+    [3, 'an unknown host', () => ['http://nowhere.invalid', '--wait', '300ms'], /^$/],
+    [4, 'another version', () => [service.url, '--expect-version', '0.9.0'], /^$/],
+  ])('exits with %i for %s', async (code, _, args, stderr) => {
+    const ended = await runSmoke(args());
+    expect(ended.stderr).toMatch(stderr);
+    expect(ended.code).toBe(code);
+  });
+});
