@@ -1,0 +1,83 @@
+import { PassThrough } from 'node:stream';
+import { ConsoleReporter } from './console-reporter.js';
+import type { Report } from './runner.js';
+
+const passed = { name: 'GET /', failures: [], durationMs: 1.4, curl: 'curl /' };
+const failed = {
+  name: 'HEAD /',
+  failures: ['expected a', 'expected b'],
+  durationMs: 2,
+  curl: 'curl -I /',
+};
+const report: Report = {
+  url: 'http://localhost:8000',
+  outcome: 'passed',
+  results: [],
+  skipped: [],
+  startedAt: '2026-01-31T12:00:00.000Z',
+  durationMs: 1234,
+};
+
+/** Returns what a reporter prints. */
+function print(use: (reporter: ConsoleReporter) => void, isTTY = false): string {
+  const out = Object.assign(new PassThrough(), { isTTY });
+  use(new ConsoleReporter(out));
+  return String(out.read());
+}
+
+describe('ConsoleReporter', () => {
+  it('prints why a run waits, once for each reason', () => {
+    const printed = print((reporter) => {
+      for (const reason of ['a', 'a', 'b', 'a']) reporter.printWaiting(reason);
+    });
+    expect(printed).toBe('a\nb\na\n');
+  });
+
+  it('prints the target and its version', () => {
+    const info = { version: '1.0.0', revision: 'abcdef0' };
+    expect(
+      print((reporter) => {
+        reporter.printTarget({ ...report, info });
+      }),
+    ).toBe('http://localhost:8000: version 1.0.0, revision abcdef0\n');
+    expect(
+      print((reporter) => {
+        reporter.printTarget(report);
+      }),
+    ).toBe('http://localhost:8000\n');
+  });
+
+  it('prints a result', () => {
+    expect(
+      print((reporter) => {
+        reporter.printResult(passed);
+      }),
+    ).toBe('✓ GET / 1 ms\n');
+  });
+
+  it('prints a failed result with its failures and a command', () => {
+    expect(
+      print((reporter) => {
+        reporter.printResult(failed);
+      }),
+    ).toBe('✗ HEAD / 2 ms\n    expected a\n    expected b\n    curl -I /\n');
+  });
+
+  it('prints a summary', () => {
+    const results = [passed, failed];
+    const printed = print((reporter) => {
+      reporter.printSummary({ ...report, results, skipped: ['POST /pets'], error: 'expected c' });
+    });
+    expect(printed).toBe(
+      '- POST /pets skipped: not known to be safe to call\n✗ expected c\n1 passed, 1 failed in 1.23 s\n',
+    );
+  });
+
+  it('prints colors on a terminal', () => {
+    expect(
+      print((reporter) => {
+        reporter.printResult(passed);
+      }, true),
+    ).toContain('\x1b[');
+  });
+});
