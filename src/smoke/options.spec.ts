@@ -43,6 +43,8 @@ describe('parseOptions', () => {
   });
 
   it.each([
+    ['localhost:8000', 'http://localhost:8000', []],
+    ['example.com/api', 'http://example.com/api', []],
     ['https://example.com/', 'https://example.com', []],
     ['https://example.com/api//', 'https://example.com/api', []],
     ['http://cat:a%3Ab@[::1]:80/', 'http://[::1]', [['Authorization', 'Basic Y2F0OmE6Yg==']]],
@@ -68,6 +70,8 @@ describe('parseOptions', () => {
   it.each<[string[], string]>([
     [[], 'Expected one URL, got 0.'],
     [[URL, URL], 'Expected one URL, got 2.'],
+    [['http://'], 'The URL is invalid. Use one such as https://example.com.'],
+    [['localhost:port'], 'The URL is invalid. Use one such as https://example.com.'],
     [['ftp://a'], 'The URL is invalid. Use one such as https://example.com.'],
     [[`${URL}?a`], 'The URL has a query or a fragment. Remove it.'],
     [[`${URL}#a`], 'The URL has a query or a fragment. Remove it.'],

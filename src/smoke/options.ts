@@ -37,7 +37,7 @@ Output:
   -h, --help                  print this help
   -v, --version               print the version
 
-DURATION is a number with a unit: 500ms, 90s, 5m.
+URL is http:// by default: localhost:8000. DURATION is a number with a unit: 500ms, 90s, 5m.
 
 Exit codes: 0 all probes passed, 1 a probe failed, 2 wrong usage, 3 no response or no version,
 4 another version responded.
@@ -106,7 +106,8 @@ export function parseOptions(args: string[]) {
 
 /** Turns credentials in the URL into a header. */
 function parseTarget(target: string): { url: string; headers: Header[] } {
-  const url = URL.canParse(target) ? new URL(target) : undefined;
+  const href = target.includes('://') ? target : `http://${target}`;
+  const url = URL.canParse(href) ? new URL(href) : undefined;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
     throw new RunError('usageError', 'The URL is invalid. Use one such as https://example.com.');
   }
