@@ -26,11 +26,20 @@ function print(use: (reporter: ConsoleReporter) => void, isTTY = false): string 
 }
 
 describe('ConsoleReporter', () => {
-  it('prints why a run waits, once for each reason', () => {
+  it('prints what a run waits for, once for each reason and every 10 seconds', () => {
     const printed = print((reporter) => {
-      for (const reason of ['a', 'a', 'b', 'a']) reporter.printWaiting(reason);
+      const { url } = report;
+      reporter.printWaiting(url, 'expected a', 29_500);
+      reporter.printWaiting(url, 'expected a', 19_600);
+      reporter.printWaiting(url, 'expected a', 19_500);
+      reporter.printWaiting(url, 'expected a', 9_501);
+      reporter.printWaiting(url, 'expected b', 9_000);
     });
-    expect(printed).toBe('a\nb\na\n');
+    expect(printed.trimEnd().split('\n')).toEqual([
+      'Waiting for http://localhost:8000 (30 s left): expected a',
+      'Waiting for http://localhost:8000 (20 s left): expected a',
+      'Waiting for http://localhost:8000 (9 s left): expected b',
+    ]);
   });
 
   it('prints the target and its version', () => {

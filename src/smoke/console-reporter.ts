@@ -1,16 +1,22 @@
 import { styleText } from 'node:util';
 import type { ProbeResult, Report } from './runner.js';
 
+/** How often the time left is printed while the reason stays the same. */
+const WAITING_INTERVAL_MS = 10_000;
+
 /** Prints a run while it is in progress, with colors on a terminal. */
 export class ConsoleReporter {
-  private lastReason = '';
+  private lastWaiting = { reason: '', remainingMs: 0 };
 
   constructor(private readonly out: NodeJS.WritableStream = process.stdout) {}
 
-  /** Prints why the run waits, once for each reason. */
-  printWaiting(reason: string): void {
-    if (reason !== this.lastReason) this.printLine(reason);
-    this.lastReason = reason;
+  /** Prints what the run waits for: at once for a new reason, otherwise every 10 seconds. */
+  printWaiting(url: string, reason: string, remainingMs: number): void {
+    const { lastWaiting } = this;
+    const elapsedMs = lastWaiting.remainingMs - remainingMs;
+    if (reason === lastWaiting.reason && elapsedMs < WAITING_INTERVAL_MS) return;
+    this.lastWaiting = { reason, remainingMs };
+    this.printLine(`Waiting for ${url} (${Math.ceil(remainingMs / 1000)} s left): ${reason}`);
   }
 
   printTarget({ url, info }: Report): void {

@@ -87,8 +87,9 @@ export class Runner {
   }
 
   private async verifyTarget(): Promise<void> {
-    const info = await this.versionGate.waitForVersion((reason) => {
-      this.reporter?.printWaiting(this.redactor.redact(reason));
+    const { url } = this.options;
+    const info = await this.versionGate.waitForVersion((reason, remainingMs) => {
+      this.reporter?.printWaiting(url, this.redactor.redact(reason), remainingMs);
     });
     if (info) this.report.info = this.redactor.redact(info);
     this.reporter?.printTarget(this.report);

@@ -83,6 +83,17 @@ describe('VersionGate', () => {
       expect(new Set([message, ...result.reasons]).size).toBe(1);
     });
 
+    it('reports the time left', async () => {
+      respond = (connection) => (connection < 3 ? OLD : NEW);
+      const times: number[] = [];
+      const gate = createGate('--expect-version', NEW.version, '--wait', '1m');
+      await gate.waitForVersion((_, remainingMs) => times.push(remainingMs));
+      const [first = 0, second = 0] = times;
+      expect(first).toBeLessThan(60_000);
+      expect(second).toBeLessThan(first);
+      expect(second).toBeGreaterThan(0);
+    });
+
     it('fails when the versions alternate', async () => {
       respond = (connection) => (connection % 2 === 0 ? NEW : OLD);
       const result = await wait(createGate('--expect-version', NEW.version, '--wait', '700ms'));

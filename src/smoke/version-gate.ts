@@ -27,11 +27,13 @@ export class VersionGate {
    * Waits until the expected version responds several times in a row, each time on a new connection.
    * Without an expected version, waits for any response.
    *
-   * @param onRetry is called before each pause
+   * @param onRetry is called before each pause with the reason and the time left
    * @returns what responded; undefined when the target does not tell its version
    * @throws RunError after `waitMs`
    */
-  async waitForVersion(onRetry: (reason: string) => void): Promise<ServiceInfo | undefined> {
+  async waitForVersion(
+    onRetry: (reason: string, remainingMs: number) => void,
+  ): Promise<ServiceInfo | undefined> {
     const { waitMs, stable } = this.options;
     const deadline = performance.now() + waitMs;
     let matches = 0;
@@ -44,7 +46,7 @@ export class VersionGate {
         const remainingMs = deadline - performance.now();
         if (!(error instanceof RunError) || remainingMs <= 0) throw error;
         matches = 0;
-        onRetry(error.message);
+        onRetry(error.message, remainingMs);
         await setTimeout(Math.min(RETRY_INTERVAL_MS, remainingMs));
       }
     }
