@@ -82,11 +82,30 @@ describe('ConsoleReporter', () => {
     );
   });
 
-  it('prints colors on a terminal', () => {
-    expect(
-      print((reporter) => {
+  describe('on a terminal', () => {
+    const GREEN = '\x1b[32m';
+    const RED = '\x1b[31m';
+
+    it('prints the summary of a run that passed in green', () => {
+      const printed = print((reporter) => {
         reporter.printResult(passed);
-      }, true),
-    ).toContain('\x1b[');
+        reporter.printSummary({ ...report, results: [passed] });
+      }, true);
+      expect(printed).toContain(`${GREEN}1 passed`);
+      expect(printed).not.toContain(RED);
+    });
+
+    it.each<[string, Partial<Report>]>([
+      ['a failed probe', { outcome: 'failed', results: [passed, failed] }],
+      ['an error', { outcome: 'wrongVersion', results: [passed], error: 'expected a' }],
+    ])('prints nothing in green after %s', (_, part) => {
+      const printed = print((reporter) => {
+        for (const result of part.results ?? []) reporter.printResult(result);
+        reporter.printSummary({ ...report, ...part });
+      }, true);
+      expect(printed).toContain(`${RED}✗`);
+      expect(printed).toContain(`${RED}1 passed`);
+      expect(printed).not.toContain(GREEN);
+    });
   });
 });

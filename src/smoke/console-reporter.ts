@@ -24,23 +24,23 @@ export class ConsoleReporter {
   }
 
   printResult({ name, failures, durationMs, curl }: ProbeResult): void {
-    const mark = failures.length === 0 ? this.style('green', '✓') : this.style('red', '✗');
+    const mark = failures.length === 0 ? '✓' : this.style('red', '✗');
     this.printLine(`${mark} ${name} ${this.style('dim', `${durationMs.toFixed(0)} ms`)}`);
     for (const failure of failures) this.printLine(`    ${failure}`);
     if (failures.length > 0 && curl !== undefined) this.printLine(`    ${this.style('dim', curl)}`);
   }
 
-  printSummary({ results, error, skipped, durationMs }: Report): void {
+  /** Only the summary of a run that passed is green. */
+  printSummary({ outcome, results, error, skipped, durationMs }: Report): void {
     for (const name of skipped) {
       this.printLine(`- ${name} ${this.style('dim', 'skipped: not known to be safe to call')}`);
     }
     if (error !== undefined) this.printLine(`${this.style('red', '✗')} ${error}`);
     const failed = results.filter(({ failures }) => failures.length > 0).length;
-    const counts = [
-      this.style('green', `${results.length - failed} passed`),
-      ...(failed > 0 ? [this.style('red', `${failed} failed`)] : []),
-    ];
-    this.printLine(`${counts.join(', ')} in ${(durationMs / 1000).toFixed(2)} s`);
+    const passed = `${results.length - failed} passed`;
+    const counts = failed === 0 ? passed : `${passed}, ${failed} failed`;
+    const color = outcome === 'passed' ? 'green' : 'red';
+    this.printLine(`${this.style(color, counts)} in ${(durationMs / 1000).toFixed(2)} s`);
   }
 
   private printLine(line: string): void {
