@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { ConsoleReporter } from './console-reporter.js';
 import type { Report } from './runner.js';
 
-const passed = { name: 'GET /', failures: [], durationMs: 1.4, curl: 'curl /' };
+const passed = { name: 'GET /', failures: [], durationMs: 1, curl: 'curl /' };
 const failed = {
   name: 'HEAD /',
   failures: ['expected a', 'expected b'],

@@ -25,7 +25,7 @@ export class ConsoleReporter {
 
   printResult({ name, failures, durationMs, curl }: ProbeResult): void {
     const mark = failures.length === 0 ? '✓' : this.style('red', '✗');
-    this.printLine(`${mark} ${name} ${this.style('dim', `${durationMs.toFixed(0)} ms`)}`);
+    this.printLine(`${mark} ${name} ${this.style('dim', `${durationMs} ms`)}`);
     for (const failure of failures) this.printLine(`    ${failure}`);
     if (failures.length > 0 && curl !== undefined) this.printLine(`    ${this.style('dim', curl)}`);
   }

@@ -81,7 +81,7 @@ export class Runner {
     }
     const hasFailures = report.results.some(({ failures }) => failures.length > 0);
     if (hasFailures && report.outcome !== 'wrongVersion') report.outcome = 'failed';
-    report.durationMs = performance.now() - startTime;
+    report.durationMs = Math.round(performance.now() - startTime);
     this.reporter?.printSummary(report);
     return report;
   }
@@ -160,7 +160,7 @@ export class Runner {
     } finally {
       connection.close();
     }
-    const durationMs = performance.now() - startTime;
+    const durationMs = Math.round(performance.now() - startTime);
     this.addResult({ name: probe.name, failures, durationMs, curl: this.formatCurl(probe) });
   }
 
