@@ -11,10 +11,14 @@ describe('HttpConnection', () => {
   let server: Server;
   let connection: HttpConnection;
 
-  async function connect(listener: RequestListener, ...args: string[]): Promise<void> {
+  async function connect(
+    listener: RequestListener,
+    args: string[] = [],
+    scheme = 'http',
+  ): Promise<void> {
     server = createServer(listener).listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const url = `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`;
     connection = new HttpConnection(parseOptions([`${url}/api`, ...args]) as Options);
   }
 
@@ -33,8 +37,7 @@ describe('HttpConnection', () => {
           response.end(JSON.stringify({ method, url, headers, body }));
         });
       },
-      '--header',
-      'Accept: text/csv',
+      ['--header', 'Accept: text/csv'],
     );
     const response = await connection.send({ method: 'POST', path: '/ping', body: '{"ping":"é"}' });
     expect(response).toMatchObject({ status: 201, headers: { 'x-pet': 'Tom' } });
@@ -90,7 +93,14 @@ describe('HttpConnection', () => {
       /^expected a response, got Parse Error: Expected HTTP/,
     ],
   ])('throws when the target %s', async (_, listener, message) => {
-    await connect(listener, '--timeout', '200ms');
+    await connect(listener, ['--timeout', '200ms']);
     await expect(connection.send(PING)).rejects.toThrow(message);
+  });
+
+  it('suggests http:// when the port of an https:// URL does not speak TLS', async () => {
+    await connect(() => undefined, [], 'https');
+    await expect(connection.send(PING)).rejects.toThrow(
+      /^expected a response, got one without TLS\. Use http:\/\/ instead of https:\/\/ in the URL\.$/,
+    );
   });
 });

@@ -81,8 +81,12 @@ export class HttpConnection {
   }
 }
 
-/** A host with several addresses fails with one error for each address. */
 function describeError(error: unknown): string {
+  // A host with several addresses fails with one error for each address.
   const [first = error] = error instanceof AggregateError ? (error.errors as unknown[]) : [];
-  return (first as Error).message;
+  const { message } = first as Error;
+  // OpenSSL reports this for a response that is not TLS.
+  return message.includes('wrong version number')
+    ? 'one without TLS. Use http:// instead of https:// in the URL.'
+    : message;
 }
