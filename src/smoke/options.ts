@@ -12,8 +12,8 @@ required parameters, which are also called with HEAD, and operations marked with
 Version:
   --expect-version VERSION    fail when another version responds
   --expect-revision REVISION  fail when another Git commit responds; 7 characters are enough
-  --stable N                  before the run, require N matching responses in a row, each on a new
-                              connection (default: 3)
+  --stable N                  require N matching responses in a row, each on a new connection,
+                              before and after the probes (default: 3)
   --wait DURATION             wait for the expected version, or for any response (default: 0s)
 
 Requests:
@@ -21,7 +21,7 @@ Requests:
   --exclude TAG|PATH          do not call these operations; repeatable
   -H, --header 'NAME: VALUE'  add a header to each request; @FILE reads one header per line;
                               repeatable. Values are secret: they are never printed, unless they
-                              have less than 4 characters or the header is public, such as Accept
+                              have fewer than 4 characters or the header is public, such as Accept
   --timeout DURATION          time limit of a request (default: 10s)
   --concurrency N             number of requests at the same time (default: 4)
 
@@ -48,6 +48,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 type Header = [name: string, value: string];
 
+/** What a run does. Times are in milliseconds. */
 export type Options = Exclude<ReturnType<typeof parseOptions>, string>;
 
 /**

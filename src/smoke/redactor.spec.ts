@@ -17,6 +17,7 @@ describe('Redactor', () => {
         'hello cat:hunter2',
       ],
       ['a password', 'Authorization', 'Basic Y2F0Omh1bnRlcjI=', 'hunter2'],
+      ['credentials with a space', 'Authorization', 'Digest a, hunter2', 'invalid: a, hunter2'],
       ['a cookie', 'Cookie', 'a=1; session=hunter2', 'unknown session hunter2'],
       ['a value in JSON', 'X-Api-Key', '"hunter2" \\', JSON.stringify({ key: '"hunter2" \\' })],
       ['a value in a URL', 'X-Api-Key', 'hunter2/d=', '/login?key=hunter2%2Fd%3D'],
@@ -59,6 +60,7 @@ describe('Redactor', () => {
       ['X-Env', 'dev'],
       ['Host', 'example.com'],
       ['Accept', 'application/json'],
+      ['Cache-Control', 'no-cache'],
       ['X-Forwarded-Proto', 'https'],
     ])('keeps the value of %s: %s', (name, value) => {
       expect(new Redactor([[name, value]]).redact(`got ${value}`)).toBe(`got ${value}`);

@@ -6,7 +6,9 @@ const MIN_LOG_SECRET_LENGTH = 8;
 
 const MAX_TEXT_LENGTH = 2000;
 
-const PUBLIC_HEADERS = /^(accept.*|host|origin|referer|trace.*|user-agent|x-forwarded-.*)$/i;
+/** Headers whose values are not secret. */
+const PUBLIC_HEADERS =
+  /^(accept.*|cache-control|connection|content-type|forwarded|host|origin|pragma|referer|trace(parent|state)|user-agent|x-forwarded-.*)$/i;
 
 /** Removes the values of the request headers from everything that is printed. */
 export class Redactor {
@@ -54,7 +56,8 @@ function findCredentials(name: string, value: string): string[] {
   if (name.toLowerCase() === 'cookie') {
     return value.split(';').map((cookie) => cookie.replace(/^[^=]*=/, '').trim());
   }
-  const [scheme = '', credentials = ''] = value.split(' ');
+  const [scheme = '', ...rest] = value.split(' ');
+  const credentials = rest.join(' ');
   if (scheme.toLowerCase() !== 'basic') return [credentials];
   const userAndPassword = Buffer.from(credentials, 'base64').toString();
   return [credentials, userAndPassword, userAndPassword.replace(/^[^:]*:/, '')];
