@@ -1,102 +1,102 @@
-// Adds a feature to the project, or takes one away: npm run feature -- --help
-import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join, relative } from 'node:path';
+// Creates or removes a feature: npm run feature -- --help
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
-import { normalize, virtualFs } from '@angular-devkit/core';
-import { NodeWorkflow } from '@angular-devkit/schematics/tools/index.js';
-import { lastValueFrom } from 'rxjs';
-import { conflictsOf } from '../schematics/feature/conflicts.js';
-import { readPayload } from '../schematics/feature/payload.js';
+import { parseArgs } from 'node:util';
+import { findConflicts, listFeatures } from '../schematics/feature/conflicts.js';
+import { buildOpenApiDocument } from '../schematics/feature/openapi-document.js';
+import { parsePayload } from '../schematics/feature/payload.js';
+import { renderFeature } from '../schematics/feature/render.js';
 
-const HELP = `Adds a feature: module, controller, service, DTOs, tests and README.
+const HELP = `Creates or removes a feature: module, controller, service, DTOs, tests and README.
 
-  npm run feature -- pet_profile --description "Profiles of pets"
-  npm run feature -- --payload payload.json     (- for standard input)
-  npm run feature -- --remove pet_profile
+Usage:
+  npm run feature -- NAME --description TEXT [options]
+  npm run feature -- --payload FILE
+  npm run feature -- --remove NAME
 
+Options:
   --description TEXT   what the feature is for
-  --requirement TEXT   what it is to do; again for each
-  --field NAME:TYPE    a field of its POST request; again for each
-                       TYPE is string, int, number, boolean, date-time, email, uuid, url
-                       or a choice such as dog|cat; [] behind it for a list, ? for optional
-  --payload FILE       {"feature":"pet_profile","description":"Profiles of pets",
-                        "requirements":"none","fields":{"name":"string"}}
-  --dry-run            says what would be written or removed, and changes nothing
-  --remove NAME        takes a feature away that is as it was made
-  --force              takes it away though its files were edited, not one by hand
-  --help               this
+  --requirement TEXT   a requirement; can be repeated
+  --field NAME:TYPE    a field of the POST request; can be repeated
+  --payload FILE       read the feature from a JSON file; - reads standard input
+  --remove NAME        remove a generated feature
+  --force              with --remove: remove the feature even if its files were edited
+  --dry-run            print the files that would be created or removed
+  --help               print this help
 
-It ends with 0 when all went well, 1 when something failed (nothing is changed),
-2 when what it was told is wrong, 3 when the feature clashes with what is there.
+Field types:
+  string, int, number, boolean, date-time, email, uuid, url
+  dog|cat              a choice
+  TYPE[]               a list
+  TYPE?                an optional field
+
+Payload:
+  {"feature":"pet_profile","description":"Profiles of pets",
+   "requirements":["An owner lists their pets"],"fields":{"name":"string","age":"int?"}}
+
+Exit codes:
+  0  success
+  1  failure; nothing was changed
+  2  invalid arguments or payload
+  3  conflict with existing files, routes or schemas
 `;
 
-const SEE = 'See npm run feature -- --help';
+const EXIT_FAILURE = 1;
+const EXIT_INVALID_INPUT = 2;
+const EXIT_CONFLICT = 3;
 
-const FAILED = 1;
-const WRONG_USE = 2;
-const CONFLICT = 3;
-
-const root = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * @typedef {Partial<ReturnType<typeof readArguments>['values']>} Options
+ * @typedef {import('../schematics/feature/payload.js').Feature} Feature
+ * @typedef {ReturnType<typeof parseArguments>} Options
  */
 
-/** An end that was not asked for: its exit code, and a sentence for each reason. */
-class Refusal extends Error {
+class CliError extends Error {
   /**
-   * @param {number} code
-   * @param {string[]} reasons
+   * @param {number} exitCode
+   * @param {string[]} messages
    */
-  constructor(code, reasons) {
-    super(reasons.join('\n'));
-    this.code = code;
+  constructor(exitCode, ...messages) {
+    super(messages.join('\n'));
+    this.exitCode = exitCode;
+  }
+}
+
+class UsageError extends CliError {
+  /** @param {string} problem */
+  constructor(problem) {
+    super(EXIT_INVALID_INPUT, `${problem}. See npm run feature -- --help.`);
   }
 }
 
 try {
   await main();
 } catch (error) {
-  if (!(error instanceof Error)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = error instanceof Refusal ? error.code : FAILED;
+  if (!(error instanceof CliError)) throw error;
+  console.error(error.message);
+  process.exitCode = error.exitCode;
 }
 
 async function main() {
-  const { values, positionals } = readArguments();
-  const { remove: name, payload, description, requirement, field, force } = values;
-  const parts = [description, requirement, field].filter((part) => part !== undefined);
-  const isPayload = payload !== undefined || positionals[0] === '-';
-  const modes = [name !== undefined, isPayload, parts.length > 0].filter(Boolean).length;
-  const names = positionals.filter((positional) => positional !== '-');
-  if (values.help) {
+  const options = parseArguments();
+  if (options.help) {
     process.stdout.write(HELP);
-  } else if (modes > 1 || (names.length > 0 && (name !== undefined || isPayload))) {
-    throw new Refusal(WRONG_USE, [
-      `Expected a name with its options, a payload, or --remove, found more than one of these. ${SEE}`,
-    ]);
-  } else if (force && name === undefined) {
-    throw new Refusal(WRONG_USE, [`Expected --force with --remove alone. ${SEE}`]);
-  } else if (name !== undefined) {
-    process.chdir(root);
-    await remove(name, values);
+  } else if (options.remove !== undefined) {
+    await removeFeature(options.remove, options);
   } else {
-    const { feature, faults } = isPayload
-      ? readPayload(await payloadFrom(payload ?? '-'))
-      : fromOptions(names, values);
-    if (feature === undefined || faults.length > 0) throw new Refusal(WRONG_USE, faults);
-    // Formatting looks for the project's settings from here on.
-    process.chdir(root);
-    await add(feature, values);
+    const { feature, errors } = parsePayload(await readPayload(options));
+    if (feature === undefined) throw new CliError(EXIT_INVALID_INPUT, ...errors);
+    await createFeature(feature, options);
   }
 }
 
-function readArguments() {
+function parseArguments() {
+  let args;
   try {
-    return parseArgs({
+    args = parseArgs({
       allowPositionals: true,
       options: {
         description: { type: 'string' },
@@ -104,282 +104,219 @@ function readArguments() {
         field: { type: 'string', multiple: true },
         payload: { type: 'string' },
         remove: { type: 'string' },
-        force: { type: 'boolean' },
-        'dry-run': { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
+        force: { type: 'boolean', default: false },
+        'dry-run': { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
       },
     });
   } catch (error) {
-    throw new Refusal(WRONG_USE, [`${reasonOf(error).replace(/\.$/, '')}. ${SEE}`]);
+    throw new UsageError(getMessage(error).replace(/\.$/, ''));
   }
+  const { positionals: names, values } = args;
+  const { description, requirement, field, payload, remove } = values;
+  const hasFeature = [names[0], description, requirement, field].some((part) => part !== undefined);
+  if ([hasFeature, payload !== undefined, remove !== undefined].filter(Boolean).length > 1) {
+    throw new UsageError('A feature, --payload and --remove cannot be combined');
+  }
+  if (values.force && remove === undefined) {
+    throw new UsageError('--force is only valid with --remove');
+  }
+  return { ...values, names };
 }
 
 /**
- * The feature that the options describe.
+ * Reads the payload from a file, or puts it together from the options.
  *
- * @param {string[]} names
  * @param {Options} options
- */
-function fromOptions(names, { description, requirement, field = [] }) {
-  if (names.length !== 1) {
-    throw new Refusal(WRONG_USE, [
-      `Expected the name of one feature such as pet_profile, found ${names.length} names. ${SEE}`,
-    ]);
-  }
-  const pairs = field.map((one) => /** @type {[string, string]} */ (one.split(/:(.*)/s)));
-  const fields = Object.fromEntries(pairs.filter(([, type]) => type !== undefined));
-  const { feature, faults } = readPayload({
-    feature: names[0],
-    description,
-    requirements: requirement ?? 'none',
-    ...(pairs.length > 0 && { fields }),
-  });
-  const own = pairs.flatMap(([name, type], i) => {
-    if (type === undefined) {
-      return [`--field ${name}: expected a name and a type such as name:string`];
-    }
-    const isTwice = pairs.findIndex(([other]) => other === name) < i;
-    return isTwice ? [`--field ${name}: expected each name once`] : [];
-  });
-  return { feature, faults: [...faults, ...own] };
-}
-
-/**
- * What a file of JSON holds.
- *
- * @param {string} file its path, or - for standard input
  * @returns {Promise<unknown>}
  */
-async function payloadFrom(file) {
+async function readPayload({ names, description, requirement, field, payload }) {
+  if (payload !== undefined) return readPayloadFile(payload);
+  if (names.length !== 1) {
+    throw new UsageError(`Expected the name of one feature, got ${names.length} names`);
+  }
+  return {
+    feature: names[0],
+    description,
+    requirements: requirement,
+    fields: field && parseFieldOptions(field),
+  };
+}
+
+/** @param {string} file a path, or - for standard input */
+async function readPayloadFile(file) {
+  if (file !== '-' && !existsSync(file)) {
+    throw new CliError(
+      EXIT_INVALID_INPUT,
+      `--payload ${file}: the file does not exist. Check the path.`,
+    );
+  }
+  const source = file === '-' ? await text(process.stdin) : readFileSync(file, 'utf8');
   try {
-    return JSON.parse(file === '-' ? await text(process.stdin) : readFileSync(file, 'utf8'));
+    return JSON.parse(source);
   } catch (error) {
-    throw new Refusal(WRONG_USE, [
-      `--payload ${file}: expected JSON such as {"feature":"pet_profile","description":"Profiles of pets"}, found: ${reasonOf(error)}`,
-    ]);
+    throw new CliError(
+      EXIT_INVALID_INPUT,
+      `--payload ${file}: the file is not valid JSON (${getMessage(error)}). Use an object such as {"feature":"pet_profile","description":"Profiles of pets"}.`,
+    );
   }
 }
 
+/** @param {string[]} options such as `name:string` */
+function parseFieldOptions(options) {
+  /** @type {Map<string, string>} */
+  const fields = new Map();
+  for (const option of options) {
+    const [name = '', type] = option.split(/:(.*)/s);
+    if (type === undefined) {
+      throw new CliError(
+        EXIT_INVALID_INPUT,
+        `--field ${option}: the type is missing. Use NAME:TYPE, such as name:string.`,
+      );
+    }
+    if (fields.has(name)) {
+      throw new CliError(
+        EXIT_INVALID_INPUT,
+        `--field ${option}: the name is already used. Use each name once.`,
+      );
+    }
+    fields.set(name, type);
+  }
+  return Object.fromEntries(fields);
+}
+
 /**
- * Writes a feature, and what follows from it; or nothing.
- *
- * @param {import('../schematics/feature/payload.js').Feature} feature
+ * @param {Feature} feature
  * @param {Options} options
  */
-async function add(feature, { 'dry-run': isDryRun = false }) {
-  const conflicts = conflictsOf(feature, read, foldersOfFeatures());
-  if (conflicts.length > 0) throw new Refusal(CONFLICT, conflicts);
-  const paths = [...(await render(feature)).keys()];
-  if (isDryRun) {
-    tell('would create', paths);
+async function createFeature(feature, options) {
+  const conflicts = findConflicts(feature, ROOT);
+  if (conflicts.length > 0) throw new CliError(EXIT_CONFLICT, ...conflicts);
+  const files = await renderFeature(feature, ROOT);
+  if (options['dry-run']) {
+    printFiles('would create', files.keys());
     return;
   }
-  await changing(feature.folder, async (signal) => {
-    await run(feature, new NodeWorkflow(root, { resolvePaths: [root] }));
-    await updateDocument(signal);
-  });
-  tell('created', paths);
-  tell('updated', ['openapi.json']);
+  const document = await buildDocument(feature.folder, files);
+  for (const [path, content] of files) {
+    mkdirSync(join(ROOT, dirname(path)), { recursive: true });
+    writeFileSync(join(ROOT, path), content);
+  }
+  writeFileSync(join(ROOT, 'openapi.json'), document);
+  printFiles('created', files.keys());
+  printFiles('updated', ['openapi.json']);
 }
 
 /**
- * Takes a feature away that is as it was made.
- *
  * @param {string} name
  * @param {Options} options
  */
-async function remove(name, { force = false, 'dry-run': isDryRun = false }) {
-  if (!/^[a-z][a-z0-9_-]*$/.test(name)) {
-    throw new Refusal(WRONG_USE, [
-      `--remove: expected the name of a feature such as pet_profile, found ${JSON.stringify(name)}`,
-    ]);
-  }
+async function removeFeature(name, options) {
   const folder = name.replaceAll('_', '-');
-  const folders = foldersOfFeatures();
-  if (!folders.includes(folder)) {
-    throw new Refusal(CONFLICT, [
-      `${name}: expected the name of a feature that there is (${folders.join(', ')}), found no src/features/${folder}`,
-    ]);
+  const features = listFeatures(ROOT);
+  if (!features.includes(folder)) {
+    throw new CliError(
+      EXIT_CONFLICT,
+      `${name}: there is no such feature. Choose one of ${features.join(', ')}.`,
+    );
   }
-  const paths = filesOf(folder);
-  const made = await remake(folder);
-  if (made.size === 0) {
-    throw new Refusal(CONFLICT, [
-      `${name}: expected the payload that it was made from in src/features/${folder}/README.md, found none. What the builder did not make, it does not remove: delete it by hand`,
-    ]);
+  const files = readFeatureFiles(folder);
+  const generatedFiles = await regenerateFeature(files, folder);
+  if (generatedFiles === undefined) {
+    throw new CliError(
+      EXIT_CONFLICT,
+      `${name}: src/features/${folder}/README.md has no valid payload, so edits cannot be detected. Delete the files by hand.`,
+    );
   }
-  const edited = [...new Set([...paths, ...made.keys()])].filter(
-    (path) => made.get(path) !== read(path),
-  );
-  if (edited.length > 0 && !force) {
-    throw new Refusal(CONFLICT, [
-      ...edited.map((path) => `${path}: not as the builder makes it`),
-      `Nothing was removed. With --force, ${name} is removed all the same.`,
-    ]);
+  const edited = [...new Set([...files.keys(), ...generatedFiles.keys()])]
+    .filter((path) => files.get(path) !== generatedFiles.get(path))
+    .sort();
+  if (edited.length > 0 && !options.force) {
+    throw new CliError(
+      EXIT_CONFLICT,
+      ...edited.map((path) => `${path}: the file was added, edited or deleted.`),
+      'Nothing was removed. Add --force to remove the feature anyway.',
+    );
   }
-  if (isDryRun) {
-    tell('would remove', paths);
+  if (options['dry-run']) {
+    printFiles('would remove', files.keys());
     return;
   }
-  await changing(folder, async (signal) => {
-    takeAway(folder);
-    await updateDocument(signal);
-  });
-  tell('removed', paths);
-  tell('updated', ['openapi.json']);
+  const document = await buildDocument(folder, new Map());
+  rmSync(join(ROOT, 'src/features', folder), { recursive: true });
+  rmSync(join(ROOT, getTestPath(folder)), { force: true });
+  writeFileSync(join(ROOT, 'openapi.json'), document);
+  printFiles('removed', files.keys());
+  printFiles('updated', ['openapi.json']);
 }
 
 /**
- * The files of a feature as they were made, by the payload in its README; none without one.
+ * Renders a feature again from the payload in its README.
  *
+ * @param {Map<string, string>} files the files of the feature
  * @param {string} folder
+ * @returns {Promise<Map<string, string> | undefined>} undefined if the README has no valid payload
  */
-async function remake(folder) {
-  const readme = read(`src/features/${folder}/README.md`) ?? '';
+async function regenerateFeature(files, folder) {
+  const readme = files.get(`src/features/${folder}/README.md`) ?? '';
   const [, json = ''] = /\n## Payload\n.*\n`{3,}json\n(.*)\n`{3,}\n$/s.exec(readme) ?? [];
   try {
-    const { feature } = readPayload(JSON.parse(json));
-    return feature?.folder === folder ? await render(feature) : new Map();
-  } catch {
-    return new Map();
+    const { feature } = parsePayload(JSON.parse(json));
+    return feature?.folder === folder ? await renderFeature(feature, ROOT) : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }
 
 /**
- * Changes a feature's files and openapi.json; puts all back when that fails or is interrupted.
+ * @param {string} folder
+ * @param {Map<string, string>} files
+ */
+async function buildDocument(folder, files) {
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => interruption.abort());
+  try {
+    return await buildOpenApiDocument(ROOT, folder, files, interruption.signal);
+  } catch (error) {
+    const reason = interruption.signal.aborted
+      ? 'Interrupted.'
+      : `The OpenAPI document cannot be built: ${getMessage(error)}`;
+    throw new CliError(EXIT_FAILURE, reason, 'Nothing was changed.');
+  }
+}
+
+/**
+ * Reads all files of a feature.
  *
  * @param {string} folder
- * @param {(signal: AbortSignal) => Promise<void>} change
+ * @returns {Map<string, string>} contents by path, relative to the project
  */
-async function changing(folder, change) {
-  const interruption = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-    process.on(signal, () => {
-      interruption.abort(new Error(`Interrupted by ${signal}`));
-    });
-  }
-  const kept = mkdtempSync(join(root, '.feature-'));
-  const copy = { recursive: true, verbatimSymlinks: true };
-  const paths = ['openapi.json', `src/features/${folder}`, testOf(folder)].filter((path) =>
-    existsSync(join(root, path)),
-  );
-  for (const path of paths) cpSync(join(root, path), join(kept, path), copy);
-  try {
-    await change(interruption.signal);
-    interruption.signal.throwIfAborted();
-  } catch (error) {
-    takeAway(folder);
-    for (const path of paths) cpSync(join(kept, path), join(root, path), copy);
-    const { aborted, reason } = interruption.signal;
-    throw new Error(`${reasonOf(aborted ? reason : error)}\nNothing was changed.`, {
-      cause: error,
-    });
-  } finally {
-    rmSync(kept, { recursive: true });
-  }
+function readFeatureFiles(folder) {
+  const files = readdirSync(join(ROOT, 'src/features', folder), {
+    recursive: true,
+    withFileTypes: true,
+  })
+    .filter((entry) => !entry.isDirectory())
+    .map(({ parentPath, name }) => relative(ROOT, join(parentPath, name)).replaceAll(sep, '/'));
+  if (existsSync(join(ROOT, getTestPath(folder)))) files.push(getTestPath(folder));
+  return new Map(files.map((path) => [path, readFileSync(join(ROOT, path), 'utf8')]));
 }
 
 /** @param {string} folder */
-function takeAway(folder) {
-  rmSync(join(root, 'src/features', folder), { recursive: true, force: true });
-  rmSync(join(root, testOf(folder)), { force: true });
-}
-
-/** @param {string} folder */
-function testOf(folder) {
+function getTestPath(folder) {
   return `test/features/${folder}.e2e-spec.ts`;
 }
 
-/**
- * What failed: what the command that was run said, or the error.
- *
- * @param {unknown} error
- */
-function reasonOf(error) {
-  const {
-    stdout = '',
-    stderr = '',
-    message,
-  } = /** @type {Error & Record<string, string>} */ (error);
-  return `${stdout}${stderr}`.trim() || message;
+/** @param {unknown} error */
+function getMessage(error) {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /**
- * The files of a feature by their paths, as they would be written.
- *
- * @param {import('../schematics/feature/payload.js').Feature} feature
+ * @param {string} action
+ * @param {Iterable<string>} paths
  */
-async function render(feature) {
-  /** @type {Map<string, string>} */
-  const files = new Map();
-  const engine = new NodeWorkflow(new virtualFs.SimpleMemoryHost(), {
-    root: normalize(root),
-    resolvePaths: [root],
-    dryRun: true,
-  });
-  engine.reporter.subscribe((event) => {
-    if (event.kind === 'create') files.set(event.path.replace(/^\//, ''), event.content.toString());
-  });
-  await run(feature, engine);
-  return files;
-}
-
-/**
- * Runs the schematic.
- *
- * @param {import('../schematics/feature/payload.js').Feature} feature
- * @param {NodeWorkflow} engine
- */
-async function run({ payload, name, requirements }, engine) {
-  const { description, fields } = payload;
-  const options = { name, description, requirements, ...(fields !== undefined && { fields }) };
-  const collection = join(root, 'schematics/collection.json');
-  await lastValueFrom(engine.execute({ collection, schematic: 'feature', options }), {
-    defaultValue: undefined,
-  });
-}
-
-/** @param {AbortSignal} signal */
-async function updateDocument(signal) {
-  await promisify(execFile)('npm', ['run', '--silent', 'openapi'], { signal });
-}
-
-function foldersOfFeatures() {
-  return readdirSync(join(root, 'src/features'), { withFileTypes: true })
-    .filter((entry) => !entry.isFile())
-    .map(({ name }) => name);
-}
-
-/**
- * The files that there are of a feature.
- *
- * @param {string} folder
- */
-function filesOf(folder) {
-  const inside = join(root, 'src/features', folder);
-  const entries = existsSync(inside)
-    ? readdirSync(inside, { recursive: true, withFileTypes: true })
-    : [];
-  const paths = entries
-    .filter((entry) => !entry.isDirectory())
-    .map(({ parentPath, name }) => relative(root, join(parentPath, name)));
-  return existsSync(join(root, testOf(folder))) ? [...paths, testOf(folder)] : paths;
-}
-
-/**
- * The text of a file of the project, undefined where there is none.
- *
- * @param {string} path
- */
-function read(path) {
-  const file = join(root, path);
-  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
-}
-
-/**
- * @param {string} what
- * @param {string[]} paths
- */
-function tell(what, paths) {
-  for (const path of paths.toSorted()) process.stdout.write(`${what} ${path}\n`);
+function printFiles(action, paths) {
+  for (const path of [...paths].sort()) console.log(`${action} ${path}`);
 }

@@ -1,35 +1,58 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 /**
- * What of the project a new feature would clash with.
+ * Finds everything in the project that has the same name as a part of the new feature.
  *
  * @param {import('./payload.js').Feature} feature
- * @param {(path: string) => string | undefined} read the text of a file of the project
- * @param {string[]} folders the folders of the features that there are
- * @returns {string[]} a sentence for each clash
+ * @param {string} root the folder of the project
+ * @returns {string[]} an error message for each conflict
  */
-export function conflictsOf({ name, folder, className, fields }, read, folders) {
-  const choose = 'choose another name, such as pet_profile';
-  if (folders.includes(folder)) {
-    return [`${name}: src/features/${folder} exists; ${choose}`];
-  }
-  const twin = folders.find((other) => classNameOf(other) === className);
-  const conflicts = twin
-    ? [`${name}: src/features/${twin} has classes of the names ${className}… already; ${choose}`]
-    : [];
-  if (read(`test/features/${folder}.e2e-spec.ts`) !== undefined) {
-    conflicts.push(`${name}: test/features/${folder}.e2e-spec.ts exists; ${choose}`);
-  }
-  const { paths = {}, components = {} } = JSON.parse(read('openapi.json') ?? '{}');
-  if (Object.hasOwn(paths, `/${folder}`)) {
-    conflicts.push(`${name}: the route /${folder} exists; ${choose}`);
-  }
+export function findConflicts({ name, folder, className, fields }, root) {
+  const features = listFeatures(root);
+  const test = `test/features/${folder}.e2e-spec.ts`;
+  const twin = features.find((other) => toClassName(other) === className);
+  const { paths = {}, components = {} } = readOpenApiDocument(root);
   const schemas = [`${className}Status`, ...(fields.length > 0 ? [`${className}Request`] : [])];
-  for (const schema of schemas.filter((one) => Object.hasOwn(components.schemas ?? {}, one))) {
-    conflicts.push(`${name}: a DTO of the name ${schema} exists; ${choose}`);
+
+  const conflicts = [];
+  if (features.includes(folder)) {
+    conflicts.push(`src/features/${folder} already exists`);
+  } else if (twin !== undefined) {
+    conflicts.push(`the class ${className}Module already exists in src/features/${twin}`);
+  } else {
+    if (existsSync(join(root, test))) conflicts.push(`${test} already exists`);
+    if (Object.hasOwn(paths, `/${folder}`)) conflicts.push(`the route /${folder} already exists`);
+    for (const schema of schemas) {
+      if (Object.hasOwn(components.schemas ?? {}, schema)) {
+        conflicts.push(`the OpenAPI schema ${schema} already exists`);
+      }
+    }
   }
-  return conflicts;
+  return conflicts.map((conflict) => `${name}: ${conflict}. Choose another name.`);
 }
 
-/** @param {string} folder */
-function classNameOf(folder) {
+/**
+ * Lists the folder names of the features.
+ *
+ * @param {string} root the folder of the project
+ */
+export function listFeatures(root) {
+  return readdirSync(join(root, 'src/features'), { withFileTypes: true })
+    .filter((entry) => !entry.isFile())
+    .map(({ name }) => name);
+}
+
+/**
+ * @param {string} root
+ * @returns {{ paths?: object, components?: { schemas?: object } }}
+ */
+function readOpenApiDocument(root) {
+  const file = join(root, 'openapi.json');
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+}
+
+/** @param {string} folder in kebab-case */
+function toClassName(folder) {
   return folder.replace(/(?:^|-)(.)/g, (_, letter) => letter.toUpperCase());
 }

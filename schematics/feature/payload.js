@@ -1,208 +1,148 @@
-import { FIELD_TYPES } from './field-types.js';
+import { FIELD_TYPE_NAMES, parseField } from './field-types.js';
 
-/** The longest that a name and a text may be, and how many there may be of a kind. */
-const NAME_LIMIT = 50;
-const TEXT_LIMIT = 300;
-const COUNT_LIMIT = 50;
-
-const NO_TEXT = /[\s\p{Cc}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
+/** @typedef {import('./field-types.js').Field} Field */
 
 const KEYS = ['feature', 'description', 'requirements', 'fields'];
 
-/** Names whose folders, classes or routes are something else already. */
-const RESERVED_FEATURES = new Set(
-  'api app config docs favicon feature features health http lifecycle logging metrics node_modules openapi platform prototype public constructor static system v1 v2 con prn aux nul com1 com2 com3 com4 com5 com6 com7 com8 com9 lpt1 lpt2 lpt3 lpt4 lpt5 lpt6 lpt7 lpt8 lpt9'.split(
-    ' ',
-  ),
-);
+const MAX_NAME_LENGTH = 50;
 
-/** Names that JavaScript has plans with: its reserved words, and what every object has. */
-const RESERVED_FIELDS = new Set([
-  ...'await break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield arguments eval undefined then prototype'.split(
-    ' ',
-  ),
-  ...Object.getOwnPropertyNames(Object.prototype),
-]);
+/** Device names of Windows, which cannot be folders, and names with a meaning in JavaScript. */
+const RESERVED_FEATURE_NAMES = /^(con|prn|aux|nul|com\d|lpt\d|constructor|prototype)$/;
 
-const NAME_RULE = 'a name in snake_case such as pet_profile';
-const TYPE_RULE = `one of ${Object.keys(FIELD_TYPES).join(', ')}, a choice such as dog|cat, with [] behind it for a list and ? for one that may be absent`;
+const RESERVED_FIELD_NAMES = ['prototype', ...Object.getOwnPropertyNames(Object.prototype)];
+
+/** Line breaks, control characters, lone surrogates, and characters that change text direction. */
+const UNSAFE_CHARACTERS = /[\s\p{Cc}\p{Cs}\p{Bidi_Control}]+/gu;
 
 /**
- * A field of a payload, read.
- *
- * @typedef {object} Field
- * @property {string} name
- * @property {string} [typeName] the name of its type, unless it is a choice
- * @property {string[]} [choices]
- * @property {boolean} isList
- * @property {boolean} isOptional
- */
-
-/**
- * A payload, read.
- *
  * @typedef {object} Feature
  * @property {string} name in snake_case
- * @property {string} folder in kebab-case
- * @property {string} className in PascalCase, what the names of its classes begin with
- * @property {string} title for people: `Pet profile`
+ * @property {string} folder in kebab-case, also the base route
+ * @property {string} className in PascalCase, the prefix of all class names
+ * @property {string} title such as `Pet profile`
  * @property {string} description
  * @property {string[]} requirements
  * @property {Field[]} fields
- * @property {Record<string, unknown>} payload what makes the same feature again
+ * @property {Record<string, unknown>} payload the normalized payload
  */
 
 /**
- * Reads a payload: `{ feature, description, requirements, fields }`.
+ * Validates a payload, `{ feature, description, requirements, fields }`.
  *
- * @param {unknown} payload whatever was sent
- * @returns {{ feature: Feature | undefined, faults: string[] }} the feature, or all that is wrong,
- *   each in a sentence with an example of what is right
+ * @param {unknown} payload
+ * @returns {{ feature?: Feature, errors: string[] }} the feature, or every error of the payload
  */
-export function readPayload(payload) {
+export function parsePayload(payload) {
   if (!isObject(payload)) {
     return {
-      feature: undefined,
-      faults: [
-        `Expected a payload such as {"feature":"pet_profile","description":"Profiles of pets"}, found ${show(payload)}`,
+      errors: [
+        `${show(payload)} is not a payload. Use an object such as {"feature":"pet_profile","description":"Profiles of pets"}.`,
       ],
     };
   }
   /** @type {string[]} */
-  const faults = Object.keys(payload)
+  const errors = Object.keys(payload)
     .filter((key) => !KEYS.includes(key))
-    .map((key) => `${show(key)}: expected the keys ${KEYS.join(', ')} alone`);
-  const name = readName(payload.feature, faults);
-  const description = readText('description', 'Profiles of pets', payload.description, faults);
-  const requirements = readRequirements(payload.requirements, faults);
-  const fields = readFields(payload.fields, faults);
-  if (faults.length > 0) return { feature: undefined, faults };
+    .map((key) => `${show(key)} is not a key of a payload. Use ${KEYS.join(', ')}.`);
+  const name = parseName(payload.feature, errors);
+  const description = parseText('description', payload.description, errors);
+  const requirements = parseRequirements(payload.requirements, errors);
+  const fields = parseFields(payload.fields, errors);
+  if (errors.length > 0) return { errors };
   const words = name.split('_');
-  const className = words.map(capitalize).join('');
   return {
     feature: {
       name,
       folder: words.join('-'),
-      className,
+      className: words.map(capitalize).join(''),
       title: capitalize(words.join(' ')),
       description,
       requirements,
-      fields: fields.map(([field]) => field),
+      fields,
       payload: {
         feature: name,
         description,
         requirements: requirements.length > 0 ? requirements : 'none',
         ...(fields.length > 0 && {
-          fields: Object.fromEntries(fields.map(([field, type]) => [field.name, type])),
+          fields: Object.fromEntries(fields.map((field) => [field.name, field.type])),
         }),
       },
     },
-    faults,
+    errors,
   };
 }
 
 /**
  * @param {unknown} value
- * @param {string[]} faults
+ * @param {string[]} errors
  */
-function readName(value, faults) {
+function parseName(value, errors) {
   const name = typeof value === 'string' ? value.replaceAll('-', '_') : '';
-  if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name) || name.length > NAME_LIMIT) {
-    faults.push(
-      `feature: expected ${NAME_RULE}, of ${NAME_LIMIT} characters at most, found ${show(value)}`,
+  if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name) || name.length > MAX_NAME_LENGTH) {
+    errors.push(
+      `feature: ${show(value)} is not a valid name. Use at most ${MAX_NAME_LENGTH} lowercase letters, digits and underscores, such as pet_profile.`,
     );
-  } else if (RESERVED_FEATURES.has(name)) {
-    faults.push(`feature: expected ${NAME_RULE}, found ${show(value)}, which is reserved`);
+  } else if (RESERVED_FEATURE_NAMES.test(name)) {
+    errors.push(`feature: ${show(value)} is a reserved name. Choose another name.`);
   }
   return name;
 }
 
 /**
- * @param {string} place
- * @param {string} example
+ * @param {string} key
  * @param {unknown} value
- * @param {string[]} faults
+ * @param {string[]} errors
  */
-function readText(place, example, value, faults) {
-  // A text is one line wherever it is written, and shows what is in it: line breaks, control
-  // characters, half characters and those that turn the direction of writing are blanks.
-  const text = typeof value === 'string' ? value.replace(NO_TEXT, ' ').trim() : '';
-  if (text === '' || text.length > TEXT_LIMIT) {
-    faults.push(
-      `${place}: expected a text of 1 to ${TEXT_LIMIT} characters such as ${show(example)}, found ${show(value)}`,
-    );
-  }
+function parseText(key, value, errors) {
+  const text = typeof value === 'string' ? value.replace(UNSAFE_CHARACTERS, ' ').trim() : '';
+  if (text === '') errors.push(`${key}: ${show(value)} is not a text. Write one sentence.`);
   return text;
 }
 
 /**
  * @param {unknown} value
- * @param {string[]} faults
+ * @param {string[]} errors
  */
-function readRequirements(value, faults) {
+function parseRequirements(value, errors) {
   if (value === undefined || value === 'none') return [];
   const list = typeof value === 'string' ? [value] : value;
-  if (!Array.isArray(list) || list.length > COUNT_LIMIT) {
-    faults.push(
-      `requirements: expected "none", a text, or a list of ${COUNT_LIMIT} texts at most such as ["An owner lists their pets"], found ${show(value)}`,
+  if (!Array.isArray(list)) {
+    errors.push(
+      `requirements: ${show(value)} is not a list. Use "none", a sentence, or a list such as ["An owner lists their pets"].`,
     );
     return [];
   }
-  return list.map((one, i) =>
-    readText(`requirements[${i}]`, 'An owner lists their pets', one, faults),
-  );
+  return list.map((item, i) => parseText(`requirements[${i}]`, item, errors));
 }
 
 /**
  * @param {unknown} value
- * @param {string[]} faults
- * @returns {[Field, string][]} each field and its type as it was written
+ * @param {string[]} errors
+ * @returns {Field[]}
  */
-function readFields(value, faults) {
+function parseFields(value, errors) {
   if (value === undefined) return [];
-  if (!isObject(value) || Object.keys(value).length > COUNT_LIMIT) {
-    faults.push(
-      `fields: expected ${COUNT_LIMIT} names with their types at most such as {"name":"string","age":"int?"}, found ${show(value)}`,
+  if (!isObject(value)) {
+    errors.push(
+      `fields: ${show(value)} is not an object. Map names to types, such as {"name":"string","age":"int?"}.`,
     );
     return [];
   }
   return Object.entries(value).flatMap(([name, type]) => {
-    if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(name) || name.length > NAME_LIMIT) {
-      faults.push(
-        `fields: expected names of letters, digits and _ such as birth_date, of ${NAME_LIMIT} characters at most, found ${show(name)}`,
+    if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(name) || name.length > MAX_NAME_LENGTH) {
+      errors.push(
+        `fields: ${show(name)} is not a valid field name. Use at most ${MAX_NAME_LENGTH} letters, digits and underscores, such as birth_date.`,
       );
-    } else if (RESERVED_FIELDS.has(name)) {
-      faults.push(
-        `fields: expected names such as birth_date, found ${show(name)}, which is reserved`,
-      );
+    } else if (RESERVED_FIELD_NAMES.includes(name)) {
+      errors.push(`fields: ${show(name)} is a reserved name. Choose another name.`);
     }
-    const field = readField(name, type);
-    if (field === undefined) {
-      faults.push(`fields.${name}: expected ${TYPE_RULE}, found ${show(type)}`);
-      return [];
-    }
-    return [[field, String(type)]];
-  });
-}
-
-/**
- * @param {string} name
- * @param {unknown} type
- * @returns {Field | undefined}
- */
-function readField(name, type) {
-  const [, base = '', list, optional] = /^([^[\]?]+)(\[\])?(\?)?$/.exec(String(type)) ?? [];
-  const field = { name, isList: list !== undefined, isOptional: optional !== undefined };
-  if (typeof type !== 'string') return undefined;
-  if (Object.hasOwn(FIELD_TYPES, base)) return { ...field, typeName: base };
-  const choices = base.split('|');
-  const isChoice =
-    choices.length > 1 &&
-    new Set(choices).size === choices.length &&
-    choices.every((choice) =>
-      /^(?=.{1,50}$)[A-Za-z0-9]([A-Za-z0-9 _.-]*[A-Za-z0-9])?$/.test(choice),
+    const field = parseField(name, type);
+    if (field) return [field];
+    errors.push(
+      `fields.${name}: ${show(type)} is not a type. Use ${FIELD_TYPE_NAMES.join(', ')}, or choices such as dog|cat; append [] for a list and ? for an optional field.`,
     );
-  return isChoice ? { ...field, choices } : undefined;
+    return [];
+  });
 }
 
 /**
@@ -219,11 +159,11 @@ function capitalize(word) {
 }
 
 /**
- * A value for a sentence, not the whole of a long one.
+ * Formats a value for an error message.
  *
  * @param {unknown} value
  */
 function show(value) {
-  const text = value === undefined ? 'nothing' : JSON.stringify(value);
+  const text = value === undefined ? 'undefined' : JSON.stringify(value);
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
 }

@@ -1,0 +1,401 @@
+import { execFile, type ExecFileException, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFile,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { jest } from '@jest/globals';
+import { startService, stopService } from './fixtures/process.js';
+import { waitFor } from './fixtures/wait-for.js';
+
+// Each run of the generator compiles the project.
+jest.setTimeout(600_000);
+
+const HOSTILE_TEXT =
+  'It\'s "quoted" `ticks` ${process.exit(1)} */ process.exit(1) /* <%= 1 %> <script>alert(1)</script>\n# Head\n- [x](javascript:alert(1)) | **b** ```\n\\u0027 \u2028 $& __proto__ 🐕';
+const PLAIN = { feature: 'vet_tip', description: 'Tips of vets', requirements: 'none' };
+const EVERY_TYPE = {
+  feature: 'vet_visit',
+  description: 'Visits to a vet.',
+  requirements: ['An owner lists visits', 'A vet ends a visit'],
+  fields: Object.fromEntries(
+    [
+      'string',
+      'int',
+      'number',
+      'boolean',
+      'date-time',
+      'email',
+      'uuid',
+      'url',
+      'dog|big cat',
+    ].flatMap((type, i) =>
+      ['', '?', '[]', '[]?'].map((suffix, j) => [`field_${i}_${j}`, `${type}${suffix}`] as const),
+    ),
+  ),
+};
+const HOSTILE_TEXTS = {
+  feature: 'hostile_texts',
+  description: HOSTILE_TEXT,
+  requirements: [HOSTILE_TEXT, '1. one', '- two', '```js', '# three', HOSTILE_TEXT],
+  fields: { note: 'string', class: 'string', static: 'string?', then: 'string' },
+};
+
+interface Result {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+let project: string;
+let originalFiles: Record<string, string>;
+
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), 'petsage-generator-'));
+  const isSource = (path: string) => !/(^|\/)(\.git|node_modules|\.venv|build|dist)$/.test(path);
+  for (const name of (await readdir('.')).filter(isSource)) {
+    await cp(name, join(project, name), { recursive: true, filter: isSource });
+  }
+  await symlink(resolve('node_modules'), join(project, 'node_modules'));
+  originalFiles = await readProject();
+});
+
+afterAll(async () => {
+  await rm(project, { recursive: true });
+});
+
+/** Reads every file of the project, except for build output. */
+async function readProject(): Promise<Record<string, string>> {
+  const entries = await readdir(project, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(project, join(parentPath, name)))
+    .filter((path) => !/^(build|dist)\//.test(path));
+  const contents = paths.map(async (path) => [path, await readFile(join(project, path), 'utf8')]);
+  return Object.fromEntries(await Promise.all(contents)) as Record<string, string>;
+}
+
+/** Restores the files that {@link readProject} returned before. */
+async function restoreProject(files: Record<string, string>): Promise<void> {
+  const current = await readProject();
+  for (const path of Object.keys(current)) {
+    if (!(path in files)) await rm(join(project, path));
+  }
+  for (const [path, content] of Object.entries(files)) {
+    if (current[path] === content) continue;
+    await mkdir(dirname(join(project, path)), { recursive: true });
+    await writeFile(join(project, path), content);
+  }
+}
+
+function run(command: string, args: string[], env: Record<string, string> = {}, input = '') {
+  return new Promise<Result>((done) => {
+    const options = {
+      cwd: project,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+      maxBuffer: 64 * 1024 ** 2,
+    };
+    const child = execFile(
+      command,
+      args,
+      options,
+      (error: ExecFileException | null, stdout, stderr) => {
+        done({ code: Number(error?.code ?? 0), stdout, stderr });
+      },
+    );
+    child.stdin?.end(input);
+  });
+}
+
+function generate(...args: string[]): Promise<Result> {
+  return run(process.execPath, ['scripts/feature.js', ...args]);
+}
+
+function generateFrom(payload: unknown, env?: Record<string, string>): Promise<Result> {
+  const args = ['scripts/feature.js', '--payload', '-'];
+  return run(process.execPath, args, env, JSON.stringify(payload));
+}
+
+function matching(pattern: RegExp): string {
+  return expect.stringMatching(pattern) as string;
+}
+
+describe('npm run feature', () => {
+  it('prints the options with --help', async () => {
+    const { code, stdout } = await generate('--help');
+    expect(code).toBe(0);
+    for (const option of [
+      '--description',
+      '--requirement',
+      '--field',
+      '--payload',
+      '--dry-run',
+      '--remove',
+      '--force',
+    ]) {
+      expect(stdout).toContain(option);
+    }
+  });
+
+  it('prints the files and creates nothing with --dry-run', async () => {
+    const { code, stdout } = await generate('pet_profile', '--description', 'x', '--dry-run');
+    expect(code).toBe(0);
+    expect(stdout.split('\n')).toEqual([
+      'would create src/features/pet-profile/README.md',
+      'would create src/features/pet-profile/dto/pet-profile-status.dto.ts',
+      'would create src/features/pet-profile/pet-profile.controller.spec.ts',
+      'would create src/features/pet-profile/pet-profile.controller.ts',
+      'would create src/features/pet-profile/pet-profile.module.ts',
+      'would create src/features/pet-profile/pet-profile.service.spec.ts',
+      'would create src/features/pet-profile/pet-profile.service.ts',
+      'would create test/features/pet-profile.e2e-spec.ts',
+      '',
+    ]);
+    expect(await readProject()).toEqual(originalFiles);
+  });
+
+  it.each([
+    ['an unknown option', ['pets', '--nope'], /^Unknown option '--nope'.* See npm run feature /],
+    ['no name', [], /^Expected the name of one feature, got 0 names\. See npm run feature /],
+    ['two names', ['a', 'b'], /^Expected the name of one feature, got 2 names\. /],
+    [
+      'a name and a payload',
+      ['pets', '--payload', 'x.json'],
+      /^A feature, --payload and --remove cannot be combined\. /,
+    ],
+    [
+      'a name and --remove',
+      ['pets', '--remove', 'pets'],
+      /^A feature, --payload and --remove cannot be combined\. /,
+    ],
+    ['--force without --remove', ['pets', '--force'], /^--force is only valid with --remove\. /],
+    [
+      'a field without a type',
+      ['pets', '--field', 'a'],
+      /^--field a: the type is missing\. Use NAME:TYPE, such as name:string\.\n$/,
+    ],
+    [
+      'a duplicate field',
+      ['pets', '--description', 'x', '--field', 'a:int', '--field', 'a:url'],
+      /^--field a:url: the name is already used\. Use each name once\.\n$/,
+    ],
+    [
+      'several invalid values',
+      ['2fa', '--field', 'class:text'],
+      /^feature: .*\ndescription: .*\nfields\.class: .*\n$/,
+    ],
+  ])('rejects %s with exit code 2', async (_, args, stderr) => {
+    expect(await generate(...args)).toEqual({ code: 2, stdout: '', stderr: matching(stderr) });
+    expect(await readProject()).toEqual(originalFiles);
+  });
+
+  it('rejects a payload that is not JSON with exit code 2', async () => {
+    const args = ['scripts/feature.js', '--payload', '-'];
+    expect(await run(process.execPath, args, {}, '{"feature"')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: matching(/^--payload -: the file is not valid JSON \(.*\)\. Use an object such as /),
+    });
+  });
+
+  it('rejects a payload file that does not exist with exit code 2', async () => {
+    expect(await generate('--payload', 'missing.json')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: '--payload missing.json: the file does not exist. Check the path.\n',
+    });
+  });
+
+  it('rejects an existing feature with exit code 3', async () => {
+    const payload = { feature: 'smoke_test', description: 'verify logs', requirements: 'none' };
+    expect(await generateFrom(payload)).toEqual({
+      code: 3,
+      stdout: '',
+      stderr: 'smoke_test: src/features/smoke-test already exists. Choose another name.\n',
+    });
+    expect(await readProject()).toEqual(originalFiles);
+  });
+
+  it.each([
+    ['nobody', /^nobody: there is no such feature\. Choose one of smoke-test\.\n$/],
+    ['../x', /^\.\.\/x: there is no such feature\. /],
+    [
+      'smoke_test',
+      /^smoke_test: src\/features\/smoke-test\/README\.md has no valid payload, so edits cannot be detected\. Delete the files by hand\.\n$/,
+    ],
+  ])('rejects --remove %s --force with exit code 3', async (name, stderr) => {
+    expect(await generate('--remove', name, '--force')).toEqual({
+      code: 3,
+      stdout: '',
+      stderr: matching(stderr),
+    });
+    expect(await readProject()).toEqual(originalFiles);
+  });
+
+  it('changes nothing and removes its temporary files when interrupted', async () => {
+    const temporary = await mkdtemp(join(tmpdir(), 'petsage-interrupted-'));
+    const script = join(project, 'scripts/feature.js');
+    const child = spawn(process.execPath, [script, 'pet_profile', '--description', 'x'], {
+      // The command works from any folder.
+      cwd: tmpdir(),
+      env: { ...process.env, TMPDIR: temporary },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const stderr = text(child.stderr);
+    const exit = once(child, 'exit');
+    await waitFor(async () => (await readdir(temporary)).length > 0);
+    child.kill('SIGTERM');
+    expect(await stderr).toBe('Interrupted.\nNothing was changed.\n');
+    expect(await exit).toEqual([1, null]);
+    expect(await readdir(temporary)).toEqual([]);
+    expect(await readProject()).toEqual(originalFiles);
+    await rm(temporary, { recursive: true });
+  });
+
+  it('changes nothing when the OpenAPI document cannot be built', async () => {
+    // The application does not start with an invalid setting.
+    const { code, stdout, stderr } = await generateFrom(EVERY_TYPE, { PORT: 'wrong' });
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(
+      /^The OpenAPI document cannot be built: [^]*PORT[^]*\nNothing was changed\.\n$/,
+    );
+    expect(await readProject()).toEqual(originalFiles);
+  });
+
+  describe('with a plain payload, every field type, and hostile texts', () => {
+    let generatedFiles: Record<string, string>;
+
+    beforeAll(async () => {
+      for (const payload of [PLAIN, EVERY_TYPE, HOSTILE_TEXTS]) {
+        expect(await generateFrom(payload)).toMatchObject({ code: 0, stderr: '' });
+      }
+      generatedFiles = await readProject();
+      expect(await run('npm', ['run', 'build'])).toMatchObject({ code: 0 });
+    });
+
+    afterEach(async () => {
+      await restoreProject(generatedFiles);
+    });
+
+    afterAll(async () => {
+      await restoreProject(originalFiles);
+    });
+
+    it('creates tests that pass', async () => {
+      const names = ['vet-tip', 'vet-visit', 'hostile-texts'];
+      const jestArgs = ['--selectProjects', 'unit', 'e2e', '--watchman=false', ...names];
+      const { code, stderr } = await run('npm', ['run', 'jest', '--', ...jestArgs]);
+      expect([code, code === 0 ? '' : stderr]).toEqual([0, '']);
+      expect(stderr).toContain('Test Suites: 9 passed, 9 total\n');
+      expect(stderr).toMatch(/Tests: {7}8 todo, \d+ passed, \d+ total\n/);
+    });
+
+    it('creates features that pass npm run check', async () => {
+      // The parts of npm run check that can fail because of a generated file.
+      for (const command of [
+        ['prettier/bin/prettier.cjs', '--check', 'src/features', 'test/features'],
+        ['eslint/bin/eslint.js', 'src/features', 'test/features'],
+        ['typescript/bin/tsc', '--noEmit'],
+        ['../scripts/openapi.js', '--check'],
+      ]) {
+        const [script = '', ...args] = command;
+        const result = await run(process.execPath, [join('node_modules', script), ...args]);
+        expect([command, result]).toEqual([command, expect.objectContaining({ code: 0 })]);
+      }
+    });
+
+    it('creates features that are served and documented', async () => {
+      const service = await startService({ cwd: project });
+      for (const { feature } of [PLAIN, EVERY_TYPE, HOSTILE_TEXTS]) {
+        const path = `/${feature.replace('_', '-')}`;
+        const response = await fetch(service.url + path);
+        expect(await response.text()).toBe(
+          `{"status":"ok","feature":"${feature}","message":"PetSage ${feature} is functional!"}`,
+        );
+        const script = await (await fetch(`${service.url}/docs/swagger-ui-init.js`)).text();
+        expect(script).toContain(`"${path}": {`);
+      }
+      await stopService(service);
+    });
+
+    it('creates features that the smoke runner covers', async () => {
+      const service = await startService({ cwd: project });
+      const paths = ['/vet-tip', '/vet-visit', '/hostile-texts'];
+      const only = paths.flatMap((path) => ['--include', path]);
+      const { code, stdout } = await run(process.execPath, ['dist/smoke.js', ...only, service.url]);
+      await stopService(service);
+      const lines = stdout.replace(/ [\d.]+ m?s$/gm, '').split('\n');
+      expect(lines.slice(1, -2).sort()).toEqual(
+        [
+          ...['/openapi.json', ...paths].map((path) => `✓ GET ${path}`),
+          ...paths.map((path) => `✓ HEAD ${path}`),
+          ...paths.slice(1).map((path) => `✓ POST ${path}`),
+          ...paths.slice(1).map((path) => `✓ POST ${path} with a wrong body`),
+        ].sort(),
+      );
+      expect(code).toBe(0);
+    });
+
+    it('rejects a feature that was already generated', async () => {
+      expect(await generateFrom(PLAIN)).toMatchObject({ code: 3, stdout: '' });
+      expect(await readProject()).toEqual(generatedFiles);
+    });
+
+    it('does not remove a feature with edited or added files', async () => {
+      await appendFile(join(project, 'src/features/vet-tip/vet-tip.service.ts'), '// Edited.\n');
+      await writeFile(join(project, 'src/features/vet-tip/notes.txt'), 'Added.');
+      const editedFiles = await readProject();
+      expect(await generate('--remove', 'vet_tip')).toEqual({
+        code: 3,
+        stdout: '',
+        stderr: [
+          'src/features/vet-tip/notes.txt: the file was added, edited or deleted.',
+          'src/features/vet-tip/vet-tip.service.ts: the file was added, edited or deleted.',
+          'Nothing was removed. Add --force to remove the feature anyway.\n',
+        ].join('\n'),
+      });
+      expect(await readProject()).toEqual(editedFiles);
+    });
+
+    it('prints the files and removes nothing with --remove --dry-run', async () => {
+      const { code, stdout } = await generate('--remove', 'vet_visit', '--dry-run');
+      expect(code).toBe(0);
+      expect(stdout).toContain('would remove src/features/vet-visit/vet-visit.module.ts\n');
+      expect(await readProject()).toEqual(generatedFiles);
+    });
+
+    it('removes every generated file', async () => {
+      await appendFile(join(project, 'src/features/vet-tip/vet-tip.service.ts'), '// Edited.\n');
+      expect(await generate('--remove', 'vet_tip', '--force')).toMatchObject({
+        code: 0,
+        stderr: '',
+      });
+      for (const { feature } of [EVERY_TYPE, HOSTILE_TEXTS]) {
+        expect(await generate('--remove', feature)).toMatchObject({ code: 0, stderr: '' });
+      }
+      expect(await readProject()).toEqual(originalFiles);
+    });
+  });
+});
+
+describe('nest generate feature', () => {
+  it('creates a feature without fields', async () => {
+    const nest = 'node_modules/@nestjs/cli/bin/nest.js';
+    const { code } = await run(process.execPath, [nest, 'generate', 'feature', 'pet_toy']);
+    expect(code).toBe(0);
+    const created = Object.keys(await readProject()).filter((path) => !(path in originalFiles));
+    expect(created).toHaveLength(8);
+    for (const path of created) await rm(join(project, path));
+    expect(await readProject()).toEqual(originalFiles);
+  });
+});
