@@ -317,7 +317,7 @@ describe('npm run feature', () => {
     it('creates features that are served and documented', async () => {
       const service = await startService({ cwd: project });
       for (const { feature } of [PLAIN, EVERY_TYPE, HOSTILE_TEXTS]) {
-        const path = `/${feature.replace('_', '-')}`;
+        const path = `/${feature.replace('_', '-')}/smoke-test`;
         const response = await fetch(service.url + path);
         expect(await response.text()).toBe(
           `{"status":"ok","feature":"${feature}","message":"PetSage ${feature} is functional!"}`,
@@ -331,14 +331,15 @@ describe('npm run feature', () => {
     it('creates features that the smoke runner covers', async () => {
       const service = await startService({ cwd: project });
       const paths = ['/vet-tip', '/vet-visit', '/hostile-texts'];
-      const only = paths.flatMap((path) => ['--include', path]);
+      const only = paths.flatMap((path) => ['--include', `${path}*`]);
       const { code, stdout } = await run(process.execPath, ['dist/smoke.js', ...only, service.url]);
       await stopService(service);
       const lines = stdout.replace(/ [\d.]+ m?s$/gm, '').split('\n');
       expect(lines.slice(1, -2).sort()).toEqual(
         [
-          ...['/openapi.json', ...paths].map((path) => `✓ GET ${path}`),
-          ...paths.map((path) => `✓ HEAD ${path}`),
+          '✓ GET /openapi.json',
+          ...paths.map((path) => `✓ GET ${path}/smoke-test`),
+          ...paths.map((path) => `✓ HEAD ${path}/smoke-test`),
           ...paths.slice(1).map((path) => `✓ POST ${path}`),
           ...paths.slice(1).map((path) => `✓ POST ${path} with a wrong body`),
         ].sort(),

@@ -13,7 +13,12 @@ export function findConflicts({ name, folder, className, fields }, root) {
   const test = `test/features/${folder}.e2e-spec.ts`;
   const twin = features.find((other) => toClassName(other) === className);
   const { paths = {}, components = {} } = readOpenApiDocument(root);
-  const schemas = [`${className}Status`, ...(fields.length > 0 ? [`${className}Request`] : [])];
+  const hasFields = fields.length > 0;
+  const routes = [
+    { method: 'get', path: `/${folder}/smoke-test` },
+    ...(hasFields ? [{ method: 'post', path: `/${folder}` }] : []),
+  ];
+  const schemas = [`${className}Status`, ...(hasFields ? [`${className}Request`] : [])];
 
   const conflicts = [];
   if (features.includes(folder)) {
@@ -22,7 +27,11 @@ export function findConflicts({ name, folder, className, fields }, root) {
     conflicts.push(`the class ${className}Module already exists in src/features/${twin}`);
   } else {
     if (existsSync(join(root, test))) conflicts.push(`${test} already exists`);
-    if (Object.hasOwn(paths, `/${folder}`)) conflicts.push(`the route /${folder} already exists`);
+    for (const { method, path } of routes) {
+      if (Object.hasOwn(paths[path] ?? {}, method)) {
+        conflicts.push(`the route ${method.toUpperCase()} ${path} already exists`);
+      }
+    }
     for (const schema of schemas) {
       if (Object.hasOwn(components.schemas ?? {}, schema)) {
         conflicts.push(`the OpenAPI schema ${schema} already exists`);
@@ -45,7 +54,7 @@ export function listFeatures(root) {
 
 /**
  * @param {string} root
- * @returns {{ paths?: object, components?: { schemas?: object } }}
+ * @returns {{ paths?: Record<string, object>, components?: { schemas?: object } }}
  */
 function readOpenApiDocument(root) {
   const file = join(root, 'openapi.json');

@@ -14,7 +14,7 @@ describe('findConflicts', () => {
     mkdirSync(join(root, 'test/features'), { recursive: true });
     writeFileSync(join(root, 'test/features/pet-toy.e2e-spec.ts'), '');
     const document = {
-      paths: { '/vet-visit': {} },
+      paths: { '/vet-visit/smoke-test': { get: {} }, '/vet-tip': { get: {}, post: {} } },
       components: { schemas: { OwnerStatus: {}, OwnerRequest: {} } },
     };
     writeFileSync(join(root, 'openapi.json'), JSON.stringify(document));
@@ -33,7 +33,7 @@ describe('findConflicts', () => {
   it.each([
     ['pet_profile', 'src/features/pet-profile already exists'],
     ['api_v_2', 'the class ApiV2Module already exists in src/features/api-v2'],
-    ['vet_visit', 'the route /vet-visit already exists'],
+    ['vet_visit', 'the route GET /vet-visit/smoke-test already exists'],
     ['pet_toy', 'test/features/pet-toy.e2e-spec.ts already exists'],
     ['owner', 'the OpenAPI schema OwnerStatus already exists'],
   ])('reports the conflict of %s', (name, conflict) => {
@@ -44,6 +44,13 @@ describe('findConflicts', () => {
     expect(find('owner', { name: 'string' })).toContain(
       'owner: the OpenAPI schema OwnerRequest already exists. Choose another name.',
     );
+  });
+
+  it('reports the conflict of the POST route only for a feature with fields', () => {
+    expect(find('vet_tip')).toEqual([]);
+    expect(find('vet_tip', { name: 'string' })).toEqual([
+      'vet_tip: the route POST /vet-tip already exists. Choose another name.',
+    ]);
   });
 
   it('reports nothing for a new name', () => {
