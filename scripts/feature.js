@@ -20,6 +20,7 @@ Options:
   --description TEXT   what the feature is for
   --requirement TEXT   a requirement; can be repeated
   --field NAME:TYPE    a field of the POST request; can be repeated
+  --path PATH          the base route, such as api/v1/pets; the default is the name in kebab-case
   --payload FILE       read the feature from a JSON file; - reads standard input
   --remove NAME        remove a generated feature
   --force              with --remove: remove the feature even if its files were edited
@@ -102,6 +103,7 @@ function parseArguments() {
         description: { type: 'string' },
         requirement: { type: 'string', multiple: true },
         field: { type: 'string', multiple: true },
+        path: { type: 'string' },
         payload: { type: 'string' },
         remove: { type: 'string' },
         force: { type: 'boolean', default: false },
@@ -113,8 +115,9 @@ function parseArguments() {
     throw new UsageError(getMessage(error).replace(/\.$/, ''));
   }
   const { positionals: names, values } = args;
-  const { description, requirement, field, payload, remove } = values;
-  const hasFeature = [names[0], description, requirement, field].some((part) => part !== undefined);
+  const { description, requirement, field, path, payload, remove } = values;
+  const parts = [names[0], description, requirement, field, path];
+  const hasFeature = parts.some((part) => part !== undefined);
   if ([hasFeature, payload !== undefined, remove !== undefined].filter(Boolean).length > 1) {
     throw new UsageError('A feature, --payload and --remove cannot be combined');
   }
@@ -130,7 +133,7 @@ function parseArguments() {
  * @param {Options} options
  * @returns {Promise<unknown>}
  */
-async function readPayload({ names, description, requirement, field, payload }) {
+async function readPayload({ names, description, requirement, field, path, payload }) {
   if (payload !== undefined) return readPayloadFile(payload);
   if (names.length !== 1) {
     throw new UsageError(`Expected the name of one feature, got ${names.length} names`);
@@ -140,6 +143,7 @@ async function readPayload({ names, description, requirement, field, payload }) 
     description,
     requirements: requirement,
     fields: field && parseFieldOptions(field),
+    path,
   };
 }
 

@@ -46,6 +46,7 @@ const EVERY_TYPE = {
 };
 const HOSTILE_TEXTS = {
   feature: 'hostile_texts',
+  path: '/api/v1/texts',
   description: HOSTILE_TEXT,
   requirements: [HOSTILE_TEXT, '1. one', '- two', '```js', '# three', HOSTILE_TEXT],
   fields: { note: 'string', class: 'string', static: 'string?', then: 'string' },
@@ -138,6 +139,7 @@ describe('npm run feature', () => {
       '--description',
       '--requirement',
       '--field',
+      '--path',
       '--payload',
       '--dry-run',
       '--remove',
@@ -316,9 +318,12 @@ describe('npm run feature', () => {
 
     it('creates features that are served and documented', async () => {
       const service = await startService({ cwd: project });
-      for (const { feature } of [PLAIN, EVERY_TYPE, HOSTILE_TEXTS]) {
-        const path = `/${feature.replace('_', '-')}/smoke-test`;
-        const response = await fetch(service.url + path);
+      for (const [feature, path] of [
+        ['vet_tip', '/vet-tip/smoke-test'],
+        ['vet_visit', '/vet-visit/smoke-test'],
+        ['hostile_texts', '/api/v1/texts/smoke-test'],
+      ]) {
+        const response = await fetch(`${service.url}${path}`);
         expect(await response.text()).toBe(
           `{"status":"ok","feature":"${feature}","message":"PetSage ${feature} is functional!"}`,
         );
@@ -330,7 +335,7 @@ describe('npm run feature', () => {
 
     it('creates features that the smoke runner covers', async () => {
       const service = await startService({ cwd: project });
-      const paths = ['/vet-tip', '/vet-visit', '/hostile-texts'];
+      const paths = ['/vet-tip', '/vet-visit', '/api/v1/texts'];
       const only = paths.flatMap((path) => ['--include', `${path}*`]);
       const { code, stdout } = await run(process.execPath, ['dist/smoke.js', ...only, service.url]);
       await stopService(service);

@@ -8,37 +8,42 @@ import { join } from 'node:path';
  * @param {string} root the folder of the project
  * @returns {string[]} an error message for each conflict
  */
-export function findConflicts({ name, folder, className, fields }, root) {
+export function findConflicts({ name, folder, className, path, fields }, root) {
   const features = listFeatures(root);
   const test = `test/features/${folder}.e2e-spec.ts`;
   const twin = features.find((other) => toClassName(other) === className);
   const { paths = {}, components = {} } = readOpenApiDocument(root);
   const hasFields = fields.length > 0;
   const routes = [
-    { method: 'get', path: `/${folder}/smoke-test` },
-    ...(hasFields ? [{ method: 'post', path: `/${folder}` }] : []),
+    { method: 'get', path: `${path}/smoke-test` },
+    ...(hasFields ? [{ method: 'post', path }] : []),
   ];
   const schemas = [`${className}Status`, ...(hasFields ? [`${className}Request`] : [])];
 
   const conflicts = [];
   if (features.includes(folder)) {
-    conflicts.push(`src/features/${folder} already exists`);
+    conflicts.push(`src/features/${folder} already exists. Choose another name.`);
   } else if (twin !== undefined) {
-    conflicts.push(`the class ${className}Module already exists in src/features/${twin}`);
+    conflicts.push(
+      `the class ${className}Module already exists in src/features/${twin}. Choose another name.`,
+    );
   } else {
-    if (existsSync(join(root, test))) conflicts.push(`${test} already exists`);
-    for (const { method, path } of routes) {
-      if (Object.hasOwn(paths[path] ?? {}, method)) {
-        conflicts.push(`the route ${method.toUpperCase()} ${path} already exists`);
+    if (existsSync(join(root, test)))
+      conflicts.push(`${test} already exists. Choose another name.`);
+    for (const route of routes) {
+      if (Object.hasOwn(paths[route.path] ?? {}, route.method)) {
+        conflicts.push(
+          `the route ${route.method.toUpperCase()} ${route.path} already exists. Choose another path.`,
+        );
       }
     }
     for (const schema of schemas) {
       if (Object.hasOwn(components.schemas ?? {}, schema)) {
-        conflicts.push(`the OpenAPI schema ${schema} already exists`);
+        conflicts.push(`the OpenAPI schema ${schema} already exists. Choose another name.`);
       }
     }
   }
-  return conflicts.map((conflict) => `${name}: ${conflict}. Choose another name.`);
+  return conflicts.map((conflict) => `${name}: ${conflict}`);
 }
 
 /**

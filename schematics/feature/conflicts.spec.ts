@@ -24,20 +24,23 @@ describe('findConflicts', () => {
     rmSync(root, { recursive: true });
   });
 
-  function find(name: string, fields?: Record<string, string>): string[] {
-    const { feature } = parsePayload({ feature: name, description: 'x', fields });
+  function find(name: string, fields?: Record<string, string>, path?: string): string[] {
+    const { feature } = parsePayload({ feature: name, description: 'x', fields, path });
     if (feature === undefined) throw new Error('The payload is invalid.');
     return findConflicts(feature, root);
   }
 
   it.each([
-    ['pet_profile', 'src/features/pet-profile already exists'],
-    ['api_v_2', 'the class ApiV2Module already exists in src/features/api-v2'],
-    ['vet_visit', 'the route GET /vet-visit/smoke-test already exists'],
-    ['pet_toy', 'test/features/pet-toy.e2e-spec.ts already exists'],
-    ['owner', 'the OpenAPI schema OwnerStatus already exists'],
+    ['pet_profile', 'src/features/pet-profile already exists. Choose another name.'],
+    [
+      'api_v_2',
+      'the class ApiV2Module already exists in src/features/api-v2. Choose another name.',
+    ],
+    ['vet_visit', 'the route GET /vet-visit/smoke-test already exists. Choose another path.'],
+    ['pet_toy', 'test/features/pet-toy.e2e-spec.ts already exists. Choose another name.'],
+    ['owner', 'the OpenAPI schema OwnerStatus already exists. Choose another name.'],
   ])('reports the conflict of %s', (name, conflict) => {
-    expect(find(name)).toEqual([`${name}: ${conflict}. Choose another name.`]);
+    expect(find(name)).toEqual([`${name}: ${conflict}`]);
   });
 
   it('reports the conflict of the request schema', () => {
@@ -49,7 +52,13 @@ describe('findConflicts', () => {
   it('reports the conflict of the POST route only for a feature with fields', () => {
     expect(find('vet_tip')).toEqual([]);
     expect(find('vet_tip', { name: 'string' })).toEqual([
-      'vet_tip: the route POST /vet-tip already exists. Choose another name.',
+      'vet_tip: the route POST /vet-tip already exists. Choose another path.',
+    ]);
+  });
+
+  it('reports the conflict of a path', () => {
+    expect(find('pet_food', undefined, '/vet-visit')).toEqual([
+      'pet_food: the route GET /vet-visit/smoke-test already exists. Choose another path.',
     ]);
   });
 

@@ -2,7 +2,7 @@ import { FIELD_TYPE_NAMES, parseField } from './field-types.js';
 
 /** @typedef {import('./field-types.js').Field} Field */
 
-const KEYS = ['feature', 'description', 'requirements', 'fields'];
+const KEYS = ['feature', 'description', 'requirements', 'fields', 'path'];
 
 const MAX_NAME_LENGTH = 50;
 
@@ -17,8 +17,9 @@ const UNSAFE_CHARACTERS = /[\s\p{Cc}\p{Cs}\p{Bidi_Control}]+/gu;
 /**
  * @typedef {object} Feature
  * @property {string} name in snake_case
- * @property {string} folder in kebab-case, also the base route
+ * @property {string} folder in kebab-case
  * @property {string} className in PascalCase, the prefix of all class names
+ * @property {string} path the base route, such as `/pet-profile`
  * @property {string} title such as `Pet profile`
  * @property {string} description
  * @property {string[]} requirements
@@ -27,7 +28,7 @@ const UNSAFE_CHARACTERS = /[\s\p{Cc}\p{Cs}\p{Bidi_Control}]+/gu;
  */
 
 /**
- * Validates a payload, `{ feature, description, requirements, fields }`.
+ * Validates a payload, `{ feature, description, requirements, fields, path }`.
  *
  * @param {unknown} payload
  * @returns {{ feature?: Feature, errors: string[] }} the feature, or every error of the payload
@@ -48,6 +49,7 @@ export function parsePayload(payload) {
   const description = parseText('description', payload.description, errors);
   const requirements = parseRequirements(payload.requirements, errors);
   const fields = parseFields(payload.fields, errors);
+  const path = parsePath(payload.path, name, errors);
   if (errors.length > 0) return { errors };
   const words = name.split('_');
   return {
@@ -55,6 +57,7 @@ export function parsePayload(payload) {
       name,
       folder: words.join('-'),
       className: words.map(capitalize).join(''),
+      path,
       title: capitalize(words.join(' ')),
       description,
       requirements,
@@ -66,6 +69,7 @@ export function parsePayload(payload) {
         ...(fields.length > 0 && {
           fields: Object.fromEntries(fields.map((field) => [field.name, field.type])),
         }),
+        ...(path !== getDefaultPath(name) && { path }),
       },
     },
     errors,
@@ -143,6 +147,27 @@ function parseFields(value, errors) {
     );
     return [];
   });
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} name
+ * @param {string[]} errors
+ */
+function parsePath(value, name, errors) {
+  if (value === undefined) return getDefaultPath(name);
+  const path = `/${String(value).replace(/^\/|\/$/g, '')}`;
+  if (typeof value !== 'string' || !/^(\/[a-z0-9_-][a-z0-9._-]*)+$/.test(path)) {
+    errors.push(
+      `path: ${show(value)} is not a valid path. Use lowercase letters, digits, hyphens and slashes, such as /api/v1/pets.`,
+    );
+  }
+  return path;
+}
+
+/** @param {string} name */
+function getDefaultPath(name) {
+  return `/${name.replaceAll('_', '-')}`;
 }
 
 /**

@@ -19,6 +19,7 @@ describe('parsePayload', () => {
       name: 'pet_profile',
       folder: 'pet-profile',
       className: 'PetProfile',
+      path: '/pet-profile',
       title: 'Pet profile',
       description: 'Profiles of pets',
       requirements: ['An owner lists their pets'],
@@ -41,6 +42,7 @@ describe('parsePayload', () => {
       ...VALID_PAYLOAD,
       requirements: ['a', 'b'],
       fields: { a: 'url?' },
+      path: '/api/v1/pets',
     });
     expect(parsePayload(feature?.payload).feature).toEqual(feature);
   });
@@ -141,6 +143,22 @@ describe('description and requirements', () => {
       expect.stringMatching(/^requirements: .* is not a list\. Use "none", a sentence, or a list /),
     ]);
   });
+});
+
+describe('path', () => {
+  it.each(['api/v1/pets', '/api/v1/pets', '/api/v1/pets/'])('accepts %j', (path) => {
+    const { feature } = parsePayload({ ...VALID_PAYLOAD, path });
+    expect(feature).toMatchObject({ path: '/api/v1/pets', payload: { path: '/api/v1/pets' } });
+  });
+
+  it.each(['', '/', '//', 'a//b', '../x', 'Pets', 'a b', ':id', '{id}', '*', "a'b", 5, null, []])(
+    'rejects %j',
+    (path) => {
+      expect(parseErrors({ path })).toEqual([
+        expect.stringMatching(/^path: .* is not a valid path\. Use lowercase letters, /),
+      ]);
+    },
+  );
 });
 
 describe('fields', () => {
