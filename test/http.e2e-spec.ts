@@ -1,0 +1,81 @@
+import type { Request, Response } from 'express';
+import request from 'supertest';
+import { createTestApp, type TestApp } from './fixtures/app.js';
+
+const ECHO = '/api/v1/system/smoke-test';
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+let app: TestApp['app'];
+
+beforeAll(async () => {
+  ({ app } = await createTestApp({
+    prepare: (app) => {
+      app.use('/client', ({ ip, protocol }: Request, res: Response) => {
+        res.json({ ip, protocol });
+      });
+    },
+  }));
+});
+
+describe('GET /', () => {
+  it('returns a welcome that names the documentation', async () => {
+    await request(app.getHttpServer())
+      .get('/')
+      .expect(200, '{"message":"Welcome to the PetSage API. See /docs for documentation."}');
+  });
+});
+
+describe('X-Request-Id', () => {
+  it.each(['a', 'A-Z.a_z:0-9', 'x'.repeat(128)])('is kept when it is %s', async (id) => {
+    await request(app.getHttpServer())
+      .get('/nope')
+      .set('X-Request-Id', id)
+      .expect('X-Request-Id', id);
+  });
+
+  it.each(['', 'x'.repeat(129), 'a b', 'a/b', '{"a":1}', 'é'])(
+    'is replaced by a UUID when it is %j',
+    async (id) => {
+      await request(app.getHttpServer())
+        .get('/nope')
+        .set('X-Request-Id', id)
+        .expect('X-Request-Id', UUID);
+    },
+  );
+});
+
+describe('JSON keys that are names of Object.prototype', () => {
+  it.each([
+    ['{"ping":"p","__proto__":{"polluted":true}}', 200],
+    ['{"ping":"p","constructor":{"prototype":{"polluted":true}}}', 200],
+    ['{"__proto__":{"ping":"p"}}', 422],
+    ['{"ping":{"__proto__":{"polluted":true}}}', 422],
+    ['{"ping":"p","toString":1,"hasOwnProperty":1,"then":1,"length":-1}', 200],
+    ['{"__proto__":null}', 422],
+  ])('do not change the prototype: %s', async (body, status) => {
+    await request(app.getHttpServer()).post(ECHO).type('json').send(body).expect(status);
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+});
+
+describe('the default settings', () => {
+  it('ignore X-Forwarded-For and X-Forwarded-Proto', async () => {
+    await request(app.getHttpServer())
+      .get('/client')
+      .set('X-Forwarded-For', '203.0.113.9')
+      .set('X-Forwarded-Proto', 'https')
+      .expect(200, { ip: '127.0.0.1', protocol: 'http' });
+  });
+
+  it.each([
+    ['get', 200],
+    ['options', 405],
+  ] as const)('send no CORS headers to %s', async (method, status) => {
+    const { headers } = await request(app.getHttpServer())
+      [method]('/smoke-test')
+      .set('Origin', 'https://a.io')
+      .set('Access-Control-Request-Method', 'GET')
+      .expect(status);
+    expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+  });
+});
