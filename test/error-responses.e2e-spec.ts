@@ -2,7 +2,9 @@ import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import request, { type Test } from 'supertest';
 import { createTestApp, type TestApp } from './fixtures/app.js';
-import { openUpload, parseResponses, sendRaw } from './fixtures/http.js';
+import { collectGarbage } from './fixtures/collect-garbage.js';
+import { openBothEnds, openUpload, parseResponses, sendRaw } from './fixtures/http.js';
+import { waitFor } from './fixtures/wait-for.js';
 
 const ECHO = '/api/v1/system/smoke-test';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -178,6 +180,24 @@ describe('BODY_LIMIT', () => {
       `${JSON_HEAD}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
     );
     expect(parseResponses(received)).toMatchObject([{ status: 413, body: TOO_LARGE }]);
+  });
+
+  it('bounds the memory of a chunked body that exceeds it', async () => {
+    const CHUNKS = 64;
+    const CHUNK_BYTES = 2 ** 20;
+    const chunk = Buffer.from(`${CHUNK_BYTES.toString(16)}\r\n${'a'.repeat(CHUNK_BYTES)}\r\n`);
+    const [client, server] = await openBothEnds(app);
+    const received = text(client);
+    collectGarbage();
+    const before = process.memoryUsage().arrayBuffers;
+    client.write(`${JSON_HEAD}Transfer-Encoding: chunked\r\n\r\n`);
+    for (let i = 0; i < CHUNKS; i++) client.write(chunk);
+    await waitFor(() => server.bytesRead > CHUNKS * CHUNK_BYTES);
+    collectGarbage();
+    const kept = process.memoryUsage().arrayBuffers - before;
+    client.end('0\r\n\r\n');
+    expect(parseResponses(await received)).toMatchObject([{ status: 413, body: TOO_LARGE }]);
+    expect(kept / (CHUNKS * CHUNK_BYTES)).toBeLessThan(0.25);
   });
 });
 

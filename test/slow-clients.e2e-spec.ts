@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import request from 'supertest';
 import { createTestApp, type TestApp } from './fixtures/app.js';
 import { collectGarbage } from './fixtures/collect-garbage.js';
-import { openSocket, parseResponses, sendRaw } from './fixtures/http.js';
+import { openBothEnds, openSocket, parseResponses, sendRaw } from './fixtures/http.js';
 import { startService, stopService } from './fixtures/process.js';
 import { waitFor } from './fixtures/wait-for.js';
 
@@ -17,13 +16,6 @@ let app: TestApp['app'];
 beforeAll(async () => {
   ({ app } = await createTestApp());
 });
-
-/** Connects to the application and returns both ends of the connection. */
-async function openBothEnds(): Promise<[client: Socket, server: Socket]> {
-  const connection = once(app.getHttpServer(), 'connection') as Promise<[Socket]>;
-  const client = await openSocket(app);
-  return [client, (await connection)[0]];
-}
 
 describe('the time limits', () => {
   const LIMIT_MS = 300;
@@ -79,7 +71,7 @@ describe('the time limits', () => {
   it('close the connection of a client that does not read its responses', async () => {
     app.getHttpServer().timeout = LIMIT_MS;
     const startedAt = performance.now();
-    const [client, server] = await openBothEnds();
+    const [client, server] = await openBothEnds(app);
     client.pause();
     client.write('GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(50));
     await waitFor(() => server.destroyed);
@@ -127,7 +119,7 @@ describe('a client that disconnects', () => {
     ['after CONNECT', 'CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n'],
   ])('%s leaves no request in progress', async (_, bytes) => {
     for (const disconnect of ['end', 'resetAndDestroy'] as const) {
-      const [client, server] = await openBothEnds();
+      const [client, server] = await openBothEnds(app);
       client.write(bytes);
       await waitFor(() => server.bytesRead === bytes.length);
       client[disconnect]();
