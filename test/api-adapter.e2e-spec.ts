@@ -1,0 +1,340 @@
+import { Agent } from 'node:http';
+import { Readable } from 'node:stream';
+import { jest } from '@jest/globals';
+import {
+  Controller,
+  Get,
+  Header,
+  HttpCode,
+  Post,
+  Redirect,
+  Req,
+  Res,
+  ServiceUnavailableException,
+  StreamableFile,
+} from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import express, { type NextFunction, type Request, type Response } from 'express';
+import request from 'supertest';
+import { ApiAdapter } from '../src/platform/http/api.adapter.js';
+import { HttpModule } from '../src/platform/http/http.module.js';
+import { assignRequestId } from '../src/platform/http/request-id.js';
+import { RequestTracker } from '../src/platform/http/request-tracker.js';
+import { ConnectionTracker } from '../src/platform/lifecycle/connection-tracker.js';
+import { LifecycleService } from '../src/platform/lifecycle/lifecycle.service.js';
+import { parseSettings } from '../src/platform/settings.js';
+import { collectGarbage } from './fixtures/collect-garbage.js';
+import { parseResponses, sendRaw } from './fixtures/http.js';
+import { waitFor } from './fixtures/wait-for.js';
+
+/** One handler for each way of responding that Nest documents. */
+@Controller()
+class Handlers {
+  @Get('object')
+  object() {
+    return { a: 1 };
+  }
+
+  @Get('list')
+  list() {
+    return ['ä', '€', '😀'];
+  }
+
+  @Get('latin1')
+  latin1() {
+    return { text: 'é' };
+  }
+
+  @Get('text')
+  text() {
+    return 'plain';
+  }
+
+  @Get('number')
+  number() {
+    return 5;
+  }
+
+  @Get('empty')
+  empty() {
+    return undefined;
+  }
+
+  @Post('created')
+  created() {
+    return { created: true };
+  }
+
+  @Get('no-content')
+  @HttpCode(204)
+  noContent() {
+    return { not: 'sent' };
+  }
+
+  @Get('unavailable')
+  @Header('Content-Type', 'text/csv')
+  unavailable() {
+    throw new ServiceUnavailableException('No rows');
+  }
+
+  @Post('raw')
+  raw(@Req() { body }: { body: Buffer }) {
+    return { read: body.toString() };
+  }
+
+  @Get('typed')
+  @Header('Content-Type', 'application/problem+json')
+  typed() {
+    return { a: 1 };
+  }
+
+  @Get('redirected')
+  @Redirect('/object', 307)
+  redirected() {
+    return undefined;
+  }
+
+  @Get('library-specific')
+  librarySpecific(@Res() response: Response) {
+    response.status(202).set('X-Own', 'yes').json({ by: 'res.json' });
+  }
+
+  @Get('passthrough')
+  passthrough(@Res({ passthrough: true }) response: Response) {
+    response.status(203).cookie('a', 'b');
+    return { a: 1 };
+  }
+
+  @Get('request')
+  request(@Req() request: Request) {
+    const { ip, protocol, hostname, path, originalUrl, query, xhr } = request;
+    return {
+      ...{ ip, protocol, hostname, path, originalUrl, query, xhr },
+      accepted: request.accepts('json'),
+      sent: request.get('X-Sent'),
+    };
+  }
+
+  @Get('file')
+  file() {
+    return new StreamableFile(Readable.from(['one two']), { type: 'text/csv' });
+  }
+
+  @Get('stream')
+  stream(@Res() response: Response) {
+    Readable.from(['one ', 'two']).pipe(response);
+  }
+
+  @Get('failing-stream')
+  failingStream(@Res() response: Response) {
+    response.write('begun');
+    throw new Error('failed after the headers were sent');
+  }
+}
+
+const DEFAULT_HEADER: [string, string] = ['X-Default', 'yes'];
+
+let app: NestExpressApplication;
+/** The names of the middleware that ran, in their order. */
+const calls: string[] = [];
+/** The requests that middleware received. */
+let requests: WeakRef<object>[] = [];
+
+beforeAll(async () => {
+  const connections = new ConnectionTracker();
+  const middleware = (name: string) => (req: object, _res: object, next: () => void) => {
+    calls.push(name);
+    requests.push(new WeakRef(req));
+    next();
+  };
+  const adapter = new ApiAdapter({
+    settings: parseSettings({ BODY_LIMIT: '1kb' }),
+    lifecycle: new LifecycleService(connections),
+    connections,
+    middleware: [
+      middleware('first'),
+      middleware('second'),
+      assignRequestId,
+      new RequestTracker(connections).track,
+    ],
+    defaultHeaders: [DEFAULT_HEADER],
+    registerLastRoutes: () => {
+      app.use('/object', middleware('after the response'));
+      app.use('/last', (_req: Request, res: Response) => res.json({ last: true }));
+    },
+  });
+  app = await NestFactory.create<NestExpressApplication>(
+    { module: HttpModule, controllers: [Handlers] },
+    adapter,
+    { bodyParser: false, logger: false },
+  );
+  app.use(middleware('third'), middleware('fourth'));
+  app.use('/raw', express.raw({ type: () => true }));
+  app.use('/object', (req: Request, _res: Response, next: NextFunction) => {
+    calls.push(`mounted at ${req.baseUrl} with url ${req.url}`);
+    next();
+  });
+  await app.listen(0, '127.0.0.1');
+});
+
+afterAll(async () => {
+  await app.close();
+});
+
+beforeEach(() => {
+  calls.length = 0;
+  requests = [];
+});
+
+describe('a response', () => {
+  const JSON_TYPE = 'application/json';
+
+  it.each([
+    ['an object', '/object', [200, JSON_TYPE, '7', '{"a":1}']],
+    ['text beyond Latin-1', '/list', [200, JSON_TYPE, '19', '["ä","€","😀"]']],
+    ['text beyond ASCII', '/latin1', [200, JSON_TYPE, '13', '{"text":"é"}']],
+    ['a string', '/text', [200, 'text/html; charset=utf-8', '5', 'plain']],
+    ['a number', '/number', [200, 'text/html; charset=utf-8', '1', '5']],
+    ['undefined', '/empty', [200, undefined, '0', '']],
+    ['status 204', '/no-content', [204, undefined, undefined, '']],
+    ['an exception', '/unavailable', [503, JSON_TYPE, '20', '{"detail":"No rows"}']],
+    ['a content type', '/typed', [200, 'application/problem+json', '7', '{"a":1}']],
+    ['a StreamableFile', '/file', [200, 'text/csv', undefined, 'one two']],
+    ['a Node stream', '/stream', [200, undefined, undefined, 'one two']],
+    ['a late route', '/last', [200, `${JSON_TYPE}; charset=utf-8`, '13', '{"last":true}']],
+    ['no route', '/nope', [404, JSON_TYPE, '22', '{"detail":"Not Found"}']],
+  ])('has the status, type, length and body of %s', async (_, path, expected) => {
+    const { status, headers, text } = await request(app.getHttpServer())
+      .get(path)
+      .expect('X-Default', 'yes');
+    expect([status, headers['content-type'], headers['content-length'], text]).toEqual(expected);
+  });
+
+  it('to HEAD has the headers of GET', async () => {
+    const { text } = await request(app.getHttpServer())
+      .head('/object')
+      .expect(200)
+      .expect('Content-Type', JSON_TYPE)
+      .expect('Content-Length', '7')
+      .expect('X-Default', 'yes');
+    expect(text).toBeUndefined();
+  });
+
+  it('to POST has status 201', async () => {
+    await request(app.getHttpServer())
+      .post('/created')
+      .expect(201, '{"created":true}')
+      .expect('Content-Type', JSON_TYPE)
+      .expect('Content-Length', '16')
+      .expect('X-Default', 'yes');
+  });
+
+  it('can be sent by @Res()', async () => {
+    await request(app.getHttpServer())
+      .get('/library-specific')
+      .expect(202, '{"by":"res.json"}')
+      .expect('X-Own', 'yes');
+  });
+
+  it('can be changed by @Res({ passthrough: true })', async () => {
+    await request(app.getHttpServer())
+      .get('/passthrough')
+      .expect(203, '{"a":1}')
+      .expect('Set-Cookie', 'a=b; Path=/');
+  });
+
+  it('can be a @Redirect()', async () => {
+    await request(app.getHttpServer()).get('/redirected').expect(307).expect('Location', '/object');
+  });
+
+  it('is cut off when its handler throws after the headers were sent', async () => {
+    const received = await sendRaw(app, 'GET /failing-stream HTTP/1.1\r\nHost: a\r\n\r\n');
+    // The last chunk, which would complete the response, is missing.
+    expect(parseResponses(received)).toMatchObject([{ status: 200, body: '5\r\nbegun\r\n' }]);
+  });
+
+  it('has its place in the order of pipelined requests', async () => {
+    const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+    const last = 'GET /text HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+    const received = await sendRaw(app, get('/object') + get('/file') + get('/nope') + last);
+    expect(parseResponses(received)).toMatchObject([
+      { status: 200, body: '{"a":1}' },
+      { status: 200, body: '7\r\none two\r\n0\r\n\r\n' },
+      { status: 404, body: '{"detail":"Not Found"}' },
+      { status: 200, body: 'plain' },
+    ]);
+  });
+});
+
+describe('a request', () => {
+  it('has the body that a middleware has read', async () => {
+    await request(app.getHttpServer())
+      .post('/raw')
+      .type('text/csv')
+      .send('a,b')
+      .expect(201, '{"read":"a,b"}');
+  });
+
+  it("has the properties and methods of Express's request", async () => {
+    await request(app.getHttpServer())
+      .get('/request?a=1&a=2')
+      .set('Host', 'pets.example:80')
+      .set('Accept', 'application/json')
+      .set('X-Sent', 'sent')
+      .set('X-Requested-With', 'XMLHttpRequest')
+      .expect(200, {
+        ip: '127.0.0.1',
+        protocol: 'http',
+        hostname: 'pets.example',
+        path: '/request',
+        originalUrl: '/request?a=1&a=2',
+        query: { a: ['1', '2'] },
+        xhr: true,
+        accepted: 'json',
+        sent: 'sent',
+      });
+  });
+
+  it('passes the middleware in the order of registration, relative to its mount path', async () => {
+    await request(app.getHttpServer()).get('/object');
+    expect(calls).toEqual(['first', 'second', 'third', 'fourth', 'mounted at /object with url /']);
+  });
+
+  it('keeps its prototype, and so does its response', async () => {
+    const changed: unknown[] = [];
+    const original = Object.setPrototypeOf.bind(Object);
+    const spy = jest.spyOn(Object, 'setPrototypeOf');
+    spy.mockImplementation((target: object, prototype: object | null) => {
+      if (Object.getPrototypeOf(target) !== prototype) changed.push(target);
+      return original(target, prototype) as object;
+    });
+    await sendRaw(app, 'GET /object HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    const count = spy.mock.calls.length;
+    spy.mockRestore();
+    // Express sets both; setting the prototype that an object already has costs nothing.
+    expect(count).toBeGreaterThanOrEqual(2);
+    expect(changed).toEqual([]);
+  });
+
+  it.each([
+    ['stays open', true],
+    ['is closed', false],
+  ])('is not kept in memory after its connection %s', async (_, keepAlive) => {
+    const agent = new Agent({ keepAlive, maxSockets: 1 });
+    const get = (path: string) => request(app.getHttpServer()).get(path).agent(agent);
+    for (const path of ['/object', '/file', '/failing-stream', '/nope']) {
+      await get(path).catch(() => undefined);
+    }
+    // Each of them passed at least four middleware functions.
+    expect(requests.length).toBeGreaterThanOrEqual(16);
+    // Node keeps the last request of an open connection.
+    await get('/text');
+    const before = requests.slice(0, 16);
+    await waitFor(() => {
+      collectGarbage();
+      return before.every((request) => request.deref() === undefined);
+    });
+    agent.destroy();
+  });
+});
