@@ -1,4 +1,4 @@
-"""Records what FastAPI answers on the five routes, for fastapi.e2e-spec.ts to compare with.
+"""Records the responses of FastAPI on the five routes. fastapi.e2e-spec.ts compares with them.
 
     python3 -m venv /tmp/fastapi
     /tmp/fastapi/bin/pip install fastapi httpx
@@ -130,20 +130,24 @@ def requests():
             yield f"{content_type} {body.decode()}", "POST", ECHO, headers, body
 
 
+def is_json(response) -> bool:
+    return response.headers.get("content-type") == JSON
+
+
 def record():
     client = TestClient(app, raise_server_exceptions=False, follow_redirects=False)
     for name, method, path, headers, body in requests():
-        answer = client.request(method, path, headers=headers, content=body)
+        response = client.request(method, path, headers=headers, content=body)
         yield {
             "name": name,
             "method": method,
             "path": path,
             "headers": headers,
             "body": base64.b64encode(body).decode(),
-            "answer": {
-                "status": answer.status_code,
-                "allow": answer.headers.get("allow"),
-                "body": answer.json() if answer.headers.get("content-type") == JSON else answer.text,
+            "response": {
+                "status": response.status_code,
+                "allow": response.headers.get("allow"),
+                "body": response.json() if is_json(response) else response.text,
             },
         }
 
@@ -154,9 +158,9 @@ if __name__ == "__main__":
         "pydantic": pydantic.__version__,
         "python": platform.python_version(),
     }
-    lines = [json.dumps(exchange) for exchange in record()]
-    target = Path(__file__).parent / "answers.json"
+    lines = [json.dumps(recording) for recording in record()]
+    target = Path(__file__).parent / "recordings.json"
     target.write_text(
-        '{"versions": %s, "exchanges": [\n%s\n]}\n' % (json.dumps(versions), ",\n".join(lines))
+        '{"versions": %s, "recordings": [\n%s\n]}\n' % (json.dumps(versions), ",\n".join(lines))
     )
-    print(f"{len(lines)} exchanges in {target}")
+    print(f"{len(lines)} recordings in {target}")
