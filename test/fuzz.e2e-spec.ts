@@ -1,17 +1,20 @@
-import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { type Service, startService, stopService } from './fixtures/process.js';
+import { openSocket } from './fixtures/http.js';
+import { preloadOption, type Service, startService, stopService } from './fixtures/process.js';
 import { waitFor } from './fixtures/wait-for.js';
 
-/** How many requests are made, and from which seed: the same seed makes the same requests. */
 const COUNT = Number(process.env.FUZZ_REQUESTS ?? 3000);
+/** The same seed generates the same requests. */
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
+/** How many requests are generated at a time. */
+const BATCH = 1000;
+const CONCURRENCY = 200;
 
-const AT_ONCE = 200;
-/** How long an answer is waited for, and then for more of it, in milliseconds. */
-const ANSWER_MS = 250;
-const MORE_MS = 10;
+/** How long an exchange waits for the first bytes of a response. */
+const RESPONSE_LIMIT_MS = 1000;
+/** How long it waits for each further part. */
+const NEXT_PART_LIMIT_MS = 10;
 
 const ECHO = '/api/v1/system/smoke-test';
 
@@ -31,10 +34,10 @@ const ROUTES = [
 ];
 const KEYS = ['ping', '__proto__', 'constructor', 'prototype', 'toString', 'then', 'length', ''];
 
-/** Text that a header may hold. */
+/** Text that is valid in a header. */
 const words = fc.string({ unit: 'grapheme-ascii', maxLength: 40 });
 
-/** Text of all the bytes that there are. */
+/** Text of arbitrary bytes. */
 const bytes = fc
   .uint8Array({ maxLength: 40 })
   .map((array) => Buffer.from(array).toString('latin1'));
@@ -70,7 +73,7 @@ const json = fc
       fc.constantFrom(null, true, false, -0, 1e308, 9007199254740993),
       fc.array(tie('value'), { maxLength: 4 }),
       fc.array(fc.tuple(fc.constantFrom(...KEYS), tie('value')), { maxLength: 4 }).map(
-        // As written, so that __proto__ is a key and keys come twice.
+        // Entries instead of an object, so that __proto__ is a key and keys repeat.
         (entries) => ({ entries }),
       ),
     ),
@@ -157,7 +160,7 @@ const method = fc.constantFrom(
   'x',
 );
 
-/** A request that is right but for what its parts make of it. */
+/** A request that is well-formed unless one of its parts is not. */
 const request = fc
   .record({
     start: fc.oneof(
@@ -186,7 +189,7 @@ const request = fc
     return Buffer.concat([Buffer.from(head, 'latin1'), ...sent]);
   });
 
-/** The same with a byte that is another. */
+/** A request in which one byte is replaced. */
 const damaged = fc.tuple(request, fc.nat(), fc.nat(255)).map(([sent, at, byte]) => {
   const copy = Buffer.from(sent);
   copy[at % Math.min(copy.length, 300)] = byte;
@@ -200,95 +203,103 @@ const input = fc.oneof(
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 3000 }).map((array) => Buffer.from(array)) },
 );
 
-/** Sends bytes, and gives what came back when nothing more does. */
-function exchange(service: Service, sent: Buffer): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
-    let received = '';
-    socket
-      .setEncoding('latin1')
-      .setTimeout(ANSWER_MS)
-      .on('data', (data: string) => {
-        // No answer of the service has more than a part of this.
-        if (received.length < 50_000) received += data;
-        socket.setTimeout(MORE_MS);
-      })
-      .on('timeout', () => socket.destroy())
-      .on('error', () => undefined)
-      .on('close', () => {
-        resolve(received);
-      });
-    socket.write(sent);
-  });
+/** Sends bytes on a new connection and returns what is received until no more is. */
+async function exchange(service: Service, sent: Buffer): Promise<string> {
+  const socket = await openSocket(service).catch(() => undefined);
+  // The service has exited. The test checks that after each batch.
+  if (!socket) return '';
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  let received = '';
+  socket
+    .setEncoding('latin1')
+    .setTimeout(RESPONSE_LIMIT_MS)
+    .on('data', (data: string) => {
+      // Status lines are in the first part of what is received. The rest is not needed.
+      if (received.length < 50_000) received += data;
+      socket.setTimeout(NEXT_PART_LIMIT_MS);
+    })
+    .on('timeout', () => socket.destroy())
+    .write(sent);
+  await closed;
+  return received;
 }
 
-describe(`${COUNT} requests that no client would make (seed ${SEED})`, () => {
-  it(
-    'are none answered 5xx, none ends the process, and none stays in memory',
-    async () => {
-      const collect = `import v8 from 'node:v8';
-      import vm from 'node:vm';
-      v8.setFlagsFromString('--expose-gc');
-      const gc = vm.runInNewContext('gc');
-      process.on('SIGUSR2', () => { gc(); });`;
-      const service = await startService({
-        env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(collect)}` },
-      });
-      const metric = async (pattern: RegExp) => {
-        const metrics = await (await fetch(`${service.url}/metrics`)).text();
-        return Number(pattern.exec(metrics)?.[1] ?? 0);
-      };
-      const collections = () => metric(/^nodejs_gc_duration_seconds_count\{kind="major"\} (\d+)$/m);
-      /** What the heap holds without its garbage, in MB. */
-      const heap = async () => {
-        const before = await collections();
-        // Node does not count each one: a collection within another is lost.
-        await waitFor(async () => {
-          service.process.kill('SIGUSR2');
-          return (await collections()) > before;
-        });
-        return (await metric(/^nodejs_heap_size_used_bytes (\d+)$/m)) / 1024 ** 2;
-      };
+describe(`${COUNT} generated requests (FUZZ_SEED=${SEED})`, () => {
+  // Collects garbage on SIGUSR2.
+  const NODE_OPTIONS = preloadOption(`
+    import v8 from 'node:v8';
+    import vm from 'node:vm';
+    v8.setFlagsFromString('--expose-gc');
+    const gc = vm.runInNewContext('gc');
+    process.on('SIGUSR2', () => { gc(); });`);
+  const TIMEOUT_MS = COUNT * 10 + 60_000;
 
-      const statuses: Record<string, number> = {};
-      const faults: string[] = [];
-      let before = 0;
-      for (let done = 0; done < COUNT; done += 1000) {
+  let service: Service;
+
+  beforeAll(async () => {
+    service = await startService({ env: { NODE_OPTIONS, LOG_PROBE_TIMEOUT_MS: '60000' } });
+  });
+
+  async function readMetric(pattern: RegExp): Promise<number> {
+    const metrics = await (await fetch(`${service.url}/metrics`)).text();
+    return Number(pattern.exec(metrics)?.[1] ?? 0);
+  }
+
+  /** Reads the size of the service's heap, in MB, after its garbage was collected. */
+  async function readHeapMb(): Promise<number> {
+    const readCollections = () =>
+      readMetric(/^nodejs_gc_duration_seconds_count\{kind="major"\} (\d+)$/m);
+    const before = await readCollections();
+    // Node does not count a collection that runs within another one.
+    await waitFor(async () => {
+      service.process.kill('SIGUSR2');
+      return (await readCollections()) > before;
+    });
+    return (await readMetric(/^nodejs_heap_size_used_bytes (\d+)$/m)) / 1024 ** 2;
+  }
+
+  it(
+    'get no 5xx, do not end the process, and do not stay in memory',
+    async () => {
+      const statuses = new Set<string>();
+      const failures: string[] = [];
+      let heapMb = 0;
+      for (let done = 0; done < COUNT; done += BATCH) {
         const inputs = fc.sample(input, {
           seed: SEED + done,
-          numRuns: Math.min(1000, COUNT - done),
+          numRuns: Math.min(BATCH, COUNT - done),
         });
-        const ask = async () => {
+        const sendInputs = async () => {
           for (let sent = inputs.pop(); sent !== undefined; sent = inputs.pop()) {
             const received = await exchange(service, sent);
             for (const [, status = ''] of received.matchAll(/HTTP\/1\.1 (\d{3}) /g)) {
-              statuses[status] = (statuses[status] ?? 0) + 1;
-              if (status >= '500')
-                faults.push(`${status} to ${JSON.stringify(sent.toString('latin1'))}`);
+              statuses.add(status);
+              // On a busy machine the service is not always ready.
+              const isOverload = status === '503' && sent.includes('/system/readyz');
+              if (status >= '500' && !isOverload) {
+                failures.push(`${status} to ${JSON.stringify(sent.toString('latin1'))}`);
+              }
             }
           }
         };
-        await Promise.all(Array.from({ length: AT_ONCE }, ask));
-        expect(faults).toEqual([]);
+        await Promise.all(Array.from({ length: CONCURRENCY }, sendInputs));
+        expect(failures).toEqual([]);
         if (service.process.exitCode !== null) {
-          throw new Error(`The process ended: ${service.stdout.slice(-3000)}`);
+          throw new Error(`The service exited: ${service.stdout.slice(-3000)}`);
         }
-        // The first thousand fill what is made once: caches, the series of the metrics.
-        if (done === 0) before = await heap();
+        // The first batch fills caches and creates the series of the metrics.
+        if (done === 0) heapMb = await readHeapMb();
       }
-      expect(await heap()).toBeLessThan(before + 4);
-      // None is still open, but for this one.
-      await waitFor(async () => {
-        const metrics = await (await fetch(`${service.url}/metrics`)).text();
-        return metrics.includes('http_requests_in_flight 1\n');
-      });
-      // They do not all fail at the first hurdle.
-      expect(Object.keys(statuses)).toEqual(
+      // The only request in progress is this one.
+      await waitFor(async () => (await readMetric(/^http_requests_in_flight (\d+)$/m)) === 1);
+      // Not at once: connections that are being closed are released by a later collection.
+      await waitFor(async () => (await readHeapMb()) < heapMb + 4);
+      // The requests are different enough to reach every part of the service.
+      expect([...statuses]).toEqual(
         expect.arrayContaining(['200', '400', '404', '405', '413', '415', '422']),
       );
       expect(await stopService(service)).toMatchObject({ code: 0, stderr: '' });
-      if (COUNT >= 100_000) console.info(statuses);
     },
-    COUNT * 10 + 60_000,
+    TIMEOUT_MS,
   );
 });
