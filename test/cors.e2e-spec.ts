@@ -67,3 +67,17 @@ describe('CORS_ORIGINS=https://app.petsage.io,http://localhost:3000', () => {
     await request(app.getHttpServer()).options('/nope').expect(404);
   });
 });
+
+describe('without CORS_ORIGINS', () => {
+  it.each([
+    ['get', 200],
+    ['options', 405],
+  ] as const)('sends no CORS headers to %s', async (method, status) => {
+    const { app } = await createTestApp();
+    const { headers } = await request(app.getHttpServer())
+      [method]('/smoke-test')
+      .set({ Origin: ORIGIN, ...PREFLIGHT })
+      .expect(status);
+    expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
+  });
+});
