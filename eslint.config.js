@@ -4,7 +4,16 @@ import globals from 'globals';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['bench/peers/dist/', 'bench/peers/.venv/', 'bench/peers/nest/', 'build/', 'dist/', 'coverage/'] },
+  {
+    ignores: [
+      'bench/peers/dist/',
+      'bench/peers/.venv/',
+      'bench/peers/nest/',
+      'build/',
+      'dist/',
+      'coverage/',
+    ],
+  },
   {
     files: ['**/*.js'],
     extends: [js.configs.recommended, tseslint.configs.strict, tseslint.configs.stylistic],

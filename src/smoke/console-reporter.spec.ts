@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { stripVTControlCharacters } from 'node:util';
 import { ConsoleReporter } from './console-reporter.js';
-import type { Report } from './runner.js';
+import type { Report } from './report.js';
 
 const passed = { name: 'GET /', failures: [], durationMs: 1, curl: 'curl /' };
 const failed = {

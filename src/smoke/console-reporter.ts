@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { ProbeResult, Report } from './runner.js';
+import type { ProbeResult, Report } from './report.js';
 
 /** How often the time left is printed while the reason stays the same. */
 const WAITING_INTERVAL_MS = 10_000;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { validateXML } from 'xmllint-wasm';
 import { formatJUnitReport } from './junit-report.js';
-import type { Report } from './runner.js';
+import type { Report } from './report.js';
 
 const require = createRequire(import.meta.url);
 

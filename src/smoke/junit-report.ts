@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { Report } from './runner.js';
+import type { Report } from './report.js';
 
 /**
  * Formats a report as JUnit XML, with a test case for each probe. When a run ends early, the test

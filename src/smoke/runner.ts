@@ -7,33 +7,10 @@ import { type Operation, readOperations } from './openapi-reader.js';
 import type { Options } from './options.js';
 import { createProbes, DOCUMENT_PROBE, type Probe } from './probes.js';
 import { Redactor } from './redactor.js';
-import { type Outcome, ResponseError, RunError } from './run-error.js';
-import { type ServiceInfo, VersionGate } from './version-gate.js';
+import type { ProbeResult, Report } from './report.js';
+import { ResponseError, RunError } from './run-error.js';
+import { VersionGate } from './version-gate.js';
 import { matchesWildcard } from './wildcard.js';
-
-export interface ProbeResult {
-  name: string;
-  /** Each in the form `expected X, got Y`. Empty when the probe passed. */
-  failures: string[];
-  durationMs: number;
-  /** A command that repeats the request. */
-  curl?: string;
-}
-
-/** The result of a run. Contains no secret. */
-export interface Report {
-  url: string;
-  outcome: Outcome;
-  /** Absent when the target does not tell its version. */
-  info?: ServiceInfo;
-  results: ProbeResult[];
-  /** Operations that are not known to be safe to call. */
-  skipped: string[];
-  /** Why the run ended early. */
-  error?: string;
-  startedAt: string;
-  durationMs: number;
-}
 
 /** Runs the probes of one target. */
 export class Runner {

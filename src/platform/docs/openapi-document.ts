@@ -1,7 +1,6 @@
 import { HttpStatus } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import {
-  type ContentObject,
   DocumentBuilder,
   getSchemaPath,
   type OpenAPIObject,
@@ -18,50 +17,31 @@ import { packageInfo } from '../package-info.js';
 type Schemas = Record<string, SchemaObject | ReferenceObject>;
 
 const REQUEST_ID_HEADER = {
-  description: 'The id of this request: the one the caller sent, or a new one. The log has it too.',
+  description: "Id of the request: the caller's, or a new one. The log contains it, too.",
   required: true,
   schema: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,128}$' },
   example: '0b8f2ad6-3c0b-4d0e-9f62-5d1f3a1f7c11',
 };
 
-/** The errors that the platform answers in a feature's place, by status. */
-const PLATFORM_ERRORS = {
-  [HttpStatus.BAD_REQUEST]: error('The request is malformed.', 'The Host header is missing'),
-  [HttpStatus.INTERNAL_SERVER_ERROR]: error(
-    'Something unforeseen happened. The cause is in the log, under the request id.',
-    'Internal Server Error',
-  ),
-};
-
-/** That of an operation that takes anything from the client. */
-const INPUT_ERRORS = {
-  [HttpStatus.UNPROCESSABLE_ENTITY]: {
-    description: 'What was sent is not what the operation asks for, or is no JSON.',
-    content: { 'application/json': { schema: { $ref: getSchemaPath('HTTPValidationError') } } },
+/** Every status that an operation does not document. */
+const DEFAULT_RESPONSE: ResponseObject = {
+  description: 'An error, such as 400 for a malformed request or 500 for an unexpected error.',
+  content: {
+    'application/json': {
+      schema: { $ref: getSchemaPath('HTTPError') },
+      example: { detail: 'Internal Server Error' },
+    },
   },
 };
 
-/** Those of an operation that takes a body. */
-const BODY_ERRORS = {
-  [HttpStatus.PAYLOAD_TOO_LARGE]: error(
-    'The body is larger than the server takes.',
-    'The request body is larger than the limit of 100kb',
-  ),
-  [HttpStatus.UNSUPPORTED_MEDIA_TYPE]: error(
-    'The body has a charset or a content encoding that the server does not know.',
-    'Unsupported content encoding "compress"',
-  ),
+const VALIDATION_ERROR_RESPONSE: ResponseObject = {
+  description: 'The request is not valid.',
+  content: { 'application/json': { schema: { $ref: getSchemaPath('HTTPValidationError') } } },
 };
 
-function error(description: string, detail: string): ResponseObject {
-  const schema = { $ref: getSchemaPath('HTTPError') };
-  return { description, content: { 'application/json': { schema, example: { detail } } } };
-}
-
 /**
- * Builds the OpenAPI 3.1 document of all features. Beside what their decorators say, each operation
- * gets the errors that the platform answers for it, the header that every response has, and an
- * example of each body, put together from the examples of its properties.
+ * Creates the OpenAPI 3.1 document of all features. Adds to each operation the responses of the platform,
+ * the header of every response, and an example of each body, composed of the properties' examples.
  */
 export function createOpenApiDocument(app: NestExpressApplication): OpenAPIObject {
   const config = new DocumentBuilder()
@@ -72,17 +52,23 @@ export function createOpenApiDocument(app: NestExpressApplication): OpenAPIObjec
       'The official backend API for the PetSage platform, providing services for pet care, advice, and community interaction.',
     )
     .setContact('PetSage Support', 'https://petsage.io/support', 'support@petsage.io')
-    .addServer('/', 'The server that this document comes from')
+    .addServer('/', 'The server of this document')
+    .addTag('System Health', 'Probes and information about the running process.')
+    .addTag('Health & Monitoring', 'Smoke checks for uptime and log monitoring.')
     .build();
   const { paths, components, ...rest } = SwaggerModule.createDocument(app, config, {
     autoTagControllers: false,
     extraModels: [HttpErrorDto, HttpValidationErrorDto],
-    operationIdFactory: (controller, method) =>
-      `${controller.replace(/Controller$/, '')}_${method}`,
+    // Unique and stable. Handlers may set a better name with @ApiOperation({ operationId }).
+    operationIdFactory: (controller, method) => method + controller.replace(/Controller$/, ''),
   });
   const schemas = components?.schemas ?? {};
+  allowAnyInput(schemas.ValidationError as SchemaObject);
   for (const path of Object.values(paths)) {
-    for (const operation of Object.values(path) as OperationObject[]) complete(operation, schemas);
+    for (const operation of Object.values(path) as OperationObject[]) {
+      addResponses(operation);
+      addExamples(operation, schemas);
+    }
   }
   return {
     ...rest,
@@ -92,56 +78,65 @@ export function createOpenApiDocument(app: NestExpressApplication): OpenAPIObjec
   };
 }
 
-function complete(operation: OperationObject, schemas: Schemas): void {
-  const body = operation.requestBody as RequestBodyObject | undefined;
+/** Removes the type of `input`, because decorators cannot declare a property of any type. */
+function allowAnyInput({ properties }: SchemaObject): void {
+  delete (properties?.input as SchemaObject).type;
+}
+
+function addResponses(operation: OperationObject): void {
+  const hasInput = operation.requestBody !== undefined || operation.parameters?.length;
   operation.responses = {
-    ...PLATFORM_ERRORS,
-    ...((body ?? operation.parameters?.length) && INPUT_ERRORS),
-    ...(body && BODY_ERRORS),
     ...operation.responses,
+    ...(hasInput && {
+      [HttpStatus.UNPROCESSABLE_ENTITY]: structuredClone(VALIDATION_ERROR_RESPONSE),
+    }),
+    default: structuredClone(DEFAULT_RESPONSE),
   };
-  if (body) addExamples(body.content, schemas);
   for (const response of Object.values(operation.responses) as ResponseObject[]) {
     response.headers = {
       'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' },
       ...response.headers,
     };
-    addExamples(response.content, schemas);
   }
 }
 
-function addExamples(content: ContentObject = {}, schemas: Schemas): void {
-  for (const media of Object.values(content)) {
-    if (!media.examples) media.example ??= exampleOf(media.schema, schemas);
+function addExamples({ requestBody, responses }: OperationObject, schemas: Schemas): void {
+  const bodies = [requestBody, ...Object.values(responses)] as (
+    RequestBodyObject | ResponseObject | undefined
+  )[];
+  for (const body of bodies) {
+    for (const media of Object.values(body?.content ?? {})) {
+      if (!media.examples) media.example ??= composeExample(media.schema, schemas);
+    }
   }
 }
 
-/** An example put together from those of a schema's parts; undefined where they have none. */
-function exampleOf(
+/** Composes an example of a schema's examples. Returns undefined if there are none. */
+function composeExample(
   schema: SchemaObject | ReferenceObject | undefined,
   schemas: Schemas,
-  within: string[] = [],
+  parents: string[] = [],
 ): unknown {
   if (schema === undefined) return undefined;
   if ('$ref' in schema) {
-    // A schema that holds itself has no end: its example does without.
-    if (within.includes(schema.$ref)) return undefined;
+    // The example of a recursive schema ends at the first repetition.
+    if (parents.includes(schema.$ref)) return undefined;
     const name = schema.$ref.replace('#/components/schemas/', '');
-    return exampleOf(schemas[name], schemas, [...within, schema.$ref]);
+    return composeExample(schemas[name], schemas, [...parents, schema.$ref]);
   }
   const { enum: values, allOf, items, properties } = schema;
   if (schema.example !== undefined) return schema.example;
   if (values) return values[0];
-  if (allOf) return exampleOf(allOf[0], schemas, within);
+  if (allOf) return composeExample(allOf[0], schemas, parents);
   if (items) {
-    const item = exampleOf(items, schemas, within);
+    const item = composeExample(items, schemas, parents);
     return item === undefined ? [] : [item];
   }
   return (
     properties &&
     Object.fromEntries(
       Object.entries(properties)
-        .map(([name, property]) => [name, exampleOf(property, schemas, within)] as const)
+        .map(([name, property]) => [name, composeExample(property, schemas, parents)] as const)
         .filter(([, value]) => value !== undefined),
     )
   );

@@ -36,14 +36,6 @@ export class ValidationErrorDto {
     title: 'Input',
     description: 'The invalid value.',
     required: false,
-    anyOf: [
-      { type: 'string' },
-      { type: 'number' },
-      { type: 'boolean' },
-      { type: 'null' },
-      { type: 'array', items: {} },
-      { type: 'object' },
-    ],
     example: 5,
   })
   input?: unknown;

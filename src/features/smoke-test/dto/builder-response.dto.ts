@@ -8,6 +8,6 @@ export class BuilderResponseDto {
   @ApiProperty({ description: 'Name of the feature.', enum: ['smoke_test'] })
   feature!: 'smoke_test';
 
-  @ApiProperty({ enum: ['PetSage builder is functional!'] })
+  @ApiProperty({ example: 'PetSage builder is functional!' })
   message!: string;
 }

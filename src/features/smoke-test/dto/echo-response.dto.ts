@@ -5,7 +5,7 @@ export class EchoResponseDto {
   @ApiProperty({ enum: ['ok'] })
   status!: 'ok';
 
-  @ApiProperty({ enum: ['PetSage system is operational.'] })
+  @ApiProperty({ example: 'PetSage system is operational.' })
   message!: string;
 
   @ApiProperty({ description: 'The value of `ping`.', example: 'hello' })

@@ -5,6 +5,6 @@ export class LivenessResponseDto {
   @ApiProperty({ enum: ['ok'] })
   status!: 'ok';
 
-  @ApiProperty({ enum: ['PetSage API is alive and running!'] })
+  @ApiProperty({ example: 'PetSage API is alive and running!' })
   message!: string;
 }

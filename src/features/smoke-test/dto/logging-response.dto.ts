@@ -5,7 +5,7 @@ export class LoggingResponseDto {
   @ApiProperty({ enum: ['ok'] })
   status!: 'ok';
 
-  @ApiProperty({ enum: ['PetSage service is running and logging is operational.'] })
+  @ApiProperty({ example: 'PetSage service is running and logging is operational.' })
   message!: string;
 
   @ApiProperty({

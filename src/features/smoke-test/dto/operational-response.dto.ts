@@ -5,7 +5,7 @@ export class OperationalResponseDto {
   @ApiProperty({ enum: ['ok'] })
   status!: 'ok';
 
-  @ApiProperty({ enum: ['PetSage Smoke Test: Service is operational.'] })
+  @ApiProperty({ example: 'PetSage Smoke Test: Service is operational.' })
   message!: string;
 
   @ApiProperty({

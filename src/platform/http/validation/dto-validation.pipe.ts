@@ -42,9 +42,8 @@ export class DtoValidationPipe implements PipeTransform {
     const location = LOCATIONS[type];
     if (location === undefined || !isDto(metatype)) return value;
     const loc = [location];
-    if (value === undefined || value === null)
-      throw createException([createMissingError(loc, null)]);
-    if (typeof value !== 'object' || Array.isArray(value)) {
+    if (value === undefined) throw createException([createMissingError(loc, null)]);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw createException([createErrorDetail(OBJECT_ERROR, loc, value)]);
     }
     let dto: object;
