@@ -265,12 +265,15 @@ describe('npm run feature', () => {
   });
 
   it('changes nothing when the OpenAPI document cannot be built', async () => {
-    // The application does not start with an invalid setting.
-    const { code, stdout, stderr } = await generateFrom(EVERY_TYPE, { PORT: 'wrong' });
+    const folder = join(project, 'src/features/broken');
+    await mkdir(folder);
+    await writeFile(join(folder, 'broken.module.ts'), 'export class BrokenModule {}\n');
+    const { code, stdout, stderr } = await generateFrom(EVERY_TYPE);
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(
-      /^The OpenAPI document cannot be built: [^]*PORT[^]*\nNothing was changed\.\n$/,
+      /^The OpenAPI document cannot be built: [^]*BrokenModule[^]*\nNothing was changed\.\n$/,
     );
+    await rm(folder, { recursive: true });
     expect(await readProject()).toEqual(originalFiles);
   });
 

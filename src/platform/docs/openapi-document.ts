@@ -23,21 +23,25 @@ const REQUEST_ID_HEADER = {
   example: '0b8f2ad6-3c0b-4d0e-9f62-5d1f3a1f7c11',
 };
 
-/** Every status that an operation does not document. */
-const DEFAULT_RESPONSE: ResponseObject = {
-  description: 'An error, such as 400 for a malformed request or 500 for an unexpected error.',
-  content: {
-    'application/json': {
-      schema: { $ref: getSchemaPath('HTTPError') },
-      example: { detail: 'Internal Server Error' },
+/** Creates the response for every status that an operation does not document. */
+function createDefaultResponse(): ResponseObject {
+  return {
+    description: 'An error, such as 400 for a malformed request or 500 for an unexpected error.',
+    content: {
+      'application/json': {
+        schema: { $ref: getSchemaPath('HTTPError') },
+        example: { detail: 'Internal Server Error' },
+      },
     },
-  },
-};
+  };
+}
 
-const VALIDATION_ERROR_RESPONSE: ResponseObject = {
-  description: 'The request is not valid.',
-  content: { 'application/json': { schema: { $ref: getSchemaPath('HTTPValidationError') } } },
-};
+function createValidationErrorResponse(): ResponseObject {
+  return {
+    description: 'The request is not valid.',
+    content: { 'application/json': { schema: { $ref: getSchemaPath('HTTPValidationError') } } },
+  };
+}
 
 /**
  * Creates the OpenAPI 3.1 document of all features. Adds to each operation the responses of the platform,
@@ -88,9 +92,9 @@ function addResponses(operation: OperationObject): void {
   operation.responses = {
     ...operation.responses,
     ...(hasInput && {
-      [HttpStatus.UNPROCESSABLE_ENTITY]: structuredClone(VALIDATION_ERROR_RESPONSE),
+      [HttpStatus.UNPROCESSABLE_ENTITY]: createValidationErrorResponse(),
     }),
-    default: structuredClone(DEFAULT_RESPONSE),
+    default: createDefaultResponse(),
   };
   for (const response of Object.values(operation.responses) as ResponseObject[]) {
     response.headers = {
