@@ -186,20 +186,20 @@ describe('petsage-smoke', () => {
     expect(ended).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it.each<[string, (connection: number) => Service]>([
-    ['an old version responds', () => oldService],
-    ['an old version responds to a probe', (connection) => (connection < 8 ? service : oldService)],
-    [
-      'an old version responds after the last probe',
-      // Three connections before the first probe, and one for each probe.
-      (connection) => (connection < 3 + PROBES.length ? service : oldService),
-    ],
-  ])('exits with 4 when %s', async (_, choose) => {
-    const url = await startLoadBalancer(choose);
+  // Three connections before the first probe, and one for each probe.
+  it.each([
+    ['to the first request', 0, 0],
+    ['to a probe', 3 + 5, 5],
+    ['after the last probe', 3 + PROBES.length, PROBES.length],
+  ])('exits with 4 when an old version responds %s', async (_, newConnections, passed) => {
+    const url = await startLoadBalancer((connection) =>
+      connection < newConnections ? service : oldService,
+    );
     const ended = await runSmoke([url, '--expect-revision', NEW_REVISION, '--concurrency', '1']);
     expect(getFailures(ended)).toEqual([
       `✗ expected version 1.0.0, revision ${NEW_REVISION}, got version 1.0.0, revision ${OLD_REVISION}`,
     ]);
+    expect(getLines(ended).at(-1)).toBe(`${passed} passed in`);
     expect(ended).toMatchObject({ code: 4, stderr: '' });
   });
 
