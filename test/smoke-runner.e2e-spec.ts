@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -358,6 +358,19 @@ describe('petsage-smoke', () => {
       ]);
       expect(ended.stdout).not.toContain('hunter2');
       expect(ended).toMatchObject({ code: 1, stderr: '' });
+    });
+  });
+
+  it('says before a build that npm run smoke needs one', async () => {
+    const { scripts } = JSON.parse(await readFile('package.json', 'utf8')) as {
+      scripts: { presmoke: string };
+    };
+    const run = (cwd: string) =>
+      spawnSync(scripts.presmoke, { cwd, shell: true, encoding: 'utf8' });
+    expect(run(process.cwd())).toMatchObject({ status: 0, stderr: '' });
+    expect(run(folder)).toMatchObject({
+      status: 2,
+      stderr: 'The smoke runner is not built. Run: npm run build\n',
     });
   });
 
