@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Options, parseOptions } from './options.js';
-import { type Report, Runner } from './runner.js';
+import type { Report } from './report.js';
+import { Runner } from './runner.js';
 
 const INFO = { version: '1.0.0', revision: 'aaaaaaa' };
 
