@@ -35,7 +35,7 @@ export async function createApp(
     middleware: [assignRequestId, requests.track],
     defaultHeaders: securityHeaders,
     registerLastRoutes: () => {
-      setupDocs(app);
+      setupDocs(app, adapter);
     },
   });
   const app = await NestFactory.create<NestExpressApplication>(

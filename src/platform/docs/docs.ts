@@ -1,6 +1,7 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SwaggerModule } from '@nestjs/swagger';
-import type { Express, NextFunction, Request, Response } from 'express';
+import type { NextFunction, Request, Response } from 'express';
+import type { ApiAdapter } from '../http/api.adapter.js';
 import { setDocsHeaders } from './docs-headers.js';
 import { createOpenApiDocument } from './openapi-document.js';
 
@@ -12,8 +13,8 @@ const UI_PATH = '/docs';
  *
  * @throws Error that names the route, if a feature's route matches one of these paths
  */
-export function setupDocs(app: NestExpressApplication): void {
-  assertNotShadowed(app.getHttpAdapter().getInstance());
+export function setupDocs(app: NestExpressApplication, adapter: ApiAdapter): void {
+  assertNotShadowed(adapter);
   app.use([UI_PATH, ...DOCUMENT_PATHS], markDocsRequest);
   app.use(UI_PATH, setDocsHeaders);
   // Given a function, SwaggerModule creates the document with the first request instead of at start-up.
@@ -24,24 +25,16 @@ export function setupDocs(app: NestExpressApplication): void {
   });
 }
 
-function assertNotShadowed(app: Express): void {
-  const layers = app.router.stack as unknown as RouteLayer[];
+function assertNotShadowed(adapter: ApiAdapter): void {
   for (const path of [UI_PATH, `${UI_PATH}/swagger-ui.css`, ...DOCUMENT_PATHS]) {
-    for (const layer of layers) {
-      const route = layer.route;
-      if (route && (route.methods.get ?? route.methods._all) && layer.match(path)) {
+    for (const { path: route, methods } of adapter.findRoutes(path)) {
+      if (methods.includes('get') || methods.includes('_all')) {
         throw new Error(
-          `The route ${route.path} matches ${path}, which is reserved. Choose another path.`,
+          `The route ${route} matches ${path}, which is reserved. Choose another path.`,
         );
       }
     }
   }
-}
-
-/** Parts of Express's router that its types do not declare. */
-interface RouteLayer {
-  route?: { path: string; methods: Record<string, boolean> };
-  match(path: string): boolean;
 }
 
 function markDocsRequest(req: Request, _res: Response, next: NextFunction): void {

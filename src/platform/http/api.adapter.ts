@@ -21,6 +21,12 @@ import type { Settings } from '../settings.js';
 import { createBodyParser } from './body-parser.js';
 import { createMessageClasses, type HeaderField } from './message-classes.js';
 import { findHeadError, findPathError } from './request-head.js';
+import {
+  findMatchingRoutes,
+  type MatchedRoute,
+  RouteIndex,
+  type RouteMethod,
+} from './route-index.js';
 
 const TIMEOUTS_MS = {
   headersTimeout: 10_000,
@@ -40,6 +46,7 @@ const SOCKET_INACTIVITY_TIMEOUT_MS = 120_000;
  */
 const BACKLOG = 4096;
 
+const METHODS_WITHOUT_BODY = ['get', 'head', 'options'] as const;
 const METHODS_WITH_BODY = ['post', 'put', 'patch', 'delete', 'all'] as const;
 
 /** Statuses whose responses have no body. Express removes it. */
@@ -71,12 +78,6 @@ export interface ApiAdapterOptions {
   registerLastRoutes: () => void;
 }
 
-/** Parts of Express's router that its types do not declare. */
-interface RouteLayer {
-  route?: { methods: Record<string, boolean> };
-  match(path: string): unknown;
-}
-
 /**
  * Nest's Express adapter with FastAPI's HTTP behavior: paths are case-sensitive, bodies are parsed after
  * a route has matched, a known path with another method is a 405 with an `Allow` header, and every
@@ -86,6 +87,9 @@ interface RouteLayer {
  */
 export class ApiAdapter extends ExpressAdapter {
   private readonly messageClasses: ReturnType<typeof createMessageClasses>;
+  private readonly routeIndexes: RouteIndex[] = [];
+  /** Number of layers of Express's router after the last index was added. */
+  private layerCount = 0;
   /** Connections on which a request was rejected. Further data on them is ignored. */
   private readonly rejectedSockets = new WeakSet<Socket>();
 
@@ -98,11 +102,23 @@ export class ApiAdapter extends ExpressAdapter {
     );
     const app = this.getInstance<Express>();
     this.messageClasses = createMessageClasses(app, apiOptions.defaultHeaders);
+    for (const method of METHODS_WITHOUT_BODY) {
+      this[method] = (path: unknown, handler?: unknown) => this.addRoute(method, path, [handler]);
+    }
     const parseBody = createBodyParser(apiOptions.settings.BODY_LIMIT);
     for (const method of METHODS_WITH_BODY) {
-      this[method] = (path: unknown, handler?: RequestHandler) =>
-        app[method](path as string, parseBody, handler ?? []);
+      this[method] = (path: unknown, handler?: unknown) =>
+        this.addRoute(method, path, [parseBody, handler]);
     }
+  }
+
+  /** Returns the routes that match a path, in registration order. */
+  findRoutes(path: string): MatchedRoute[] {
+    const { router } = this.getInstance<Express>();
+    return [
+      ...this.routeIndexes.flatMap((index) => index.findRoutes(path)),
+      ...findMatchingRoutes(router, path),
+    ];
   }
 
   override initHttpServer(): void {
@@ -194,11 +210,23 @@ export class ApiAdapter extends ExpressAdapter {
     return response.end(json, length === json.length ? 'latin1' : 'utf8');
   }
 
+  private addRoute(method: RouteMethod, path: unknown, handlers: unknown[]): Express {
+    const app = this.getInstance<Express>();
+    // Middleware that was added since must run before this route, and after the previous ones.
+    const isCurrent = this.routeIndexes.length > 0 && app.router.stack.length === this.layerCount;
+    if (!isCurrent) {
+      const index = new RouteIndex();
+      this.routeIndexes.push(index);
+      app.use(index.handle);
+      this.layerCount = app.router.stack.length;
+    }
+    this.routeIndexes.at(-1)?.add(method, path as string, handlers as RequestHandler[]);
+    return app;
+  }
+
   private createNoMatchError({ method, path }: Request, response: Response): HttpException {
-    const layers = this.getInstance<Express>().router.stack as unknown as RouteLayer[];
-    const allowed = layers
-      .filter((layer) => layer.route && layer.match(path))
-      .map((layer) => Object.keys(layer.route?.methods ?? {}))
+    const allowed = this.findRoutes(path)
+      .map(({ methods }) => methods)
       // A handler for this method that called next() is middleware.
       .filter((methods) => !methods.includes(method.toLowerCase()))
       .flat()

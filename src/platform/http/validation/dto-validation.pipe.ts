@@ -14,6 +14,7 @@ import {
   type ErrorDetail,
   OBJECT_ERROR,
 } from './error-detail.js';
+import { CompiledDto } from './compiled-dto.js';
 import { addShapeErrors, toErrorDetails } from './validation-errors.js';
 
 /** First element of FastAPI's `loc`, by the type of the handler's parameter. */
@@ -38,7 +39,10 @@ const PROTOTYPE_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 export class DtoValidationPipe implements PipeTransform {
   private readonly logger = new Logger(DtoValidationPipe.name);
 
-  async transform(value: unknown, { type, metatype }: ArgumentMetadata): Promise<unknown> {
+  /** Compiled when first used; undefined for DTOs that cannot be compiled. */
+  private readonly compiledDtos = new Map<Type<object>, CompiledDto | undefined>();
+
+  transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
     const location = LOCATIONS[type];
     if (location === undefined || !isDto(metatype)) return value;
     const loc = [location];
@@ -46,10 +50,26 @@ export class DtoValidationPipe implements PipeTransform {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw createException([createErrorDetail(OBJECT_ERROR, loc, value)]);
     }
+    return this.getCompiled(metatype)?.accept(value) ?? this.validate(value, metatype, loc);
+  }
+
+  private getCompiled(dtoClass: Type<object>): CompiledDto | undefined {
+    if (!this.compiledDtos.has(dtoClass)) {
+      this.compiledDtos.set(dtoClass, CompiledDto.compile(dtoClass));
+    }
+    return this.compiledDtos.get(dtoClass);
+  }
+
+  /** Validates with class-transformer and class-validator. */
+  private async validate(
+    value: object,
+    dtoClass: Type<object>,
+    loc: ErrorDetail['loc'],
+  ): Promise<object> {
     let dto: object;
     let errors: ValidationError[];
     try {
-      dto = plainToInstance<object, unknown>(metatype, removePrototypeKeys(value));
+      dto = plainToInstance<object, unknown>(dtoClass, removePrototypeKeys(value));
       errors = await validate(dto, { whitelist: true, forbidUnknownValues: false });
     } catch (error) {
       // Some conversions and rules throw on unexpected values, such as a lone surrogate.

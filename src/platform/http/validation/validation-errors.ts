@@ -22,7 +22,7 @@ type Rule = ReturnType<
  */
 export function addShapeErrors(dto: object, errors: ValidationError[]): ValidationError[] {
   const all = new Map(errors.map((error) => [error.property, error]));
-  const rules = getRules(dto);
+  const rules = getRules(dto.constructor);
   for (const { type, each = false, propertyName } of rules) {
     const value = (dto as Record<string, unknown>)[propertyName];
     const known = all.get(propertyName);
@@ -99,7 +99,7 @@ export async function toErrorDetails(
   input: unknown,
   loc: ErrorDetail['loc'],
 ): Promise<ErrorDetail[]> {
-  const rules = getRules(errors[0]?.target);
+  const rules = getRules(errors[0]?.target?.constructor);
   const fields = rules.map(({ propertyName }) => propertyName);
   const details = errors
     .toSorted((a, b) => fields.indexOf(a.property) - fields.indexOf(b.property))
@@ -109,15 +109,15 @@ export async function toErrorDetails(
 
 const rulesByClass = new WeakMap<object, Rule[]>();
 
-/** Returns the rules of a DTO's fields, those of base classes first. */
-function getRules(dto: object | undefined): Rule[] {
-  if (dto === undefined || Array.isArray(dto)) return [];
-  let rules = rulesByClass.get(dto.constructor);
+/** Returns the rules of a DTO class's fields, those of base classes first. */
+export function getRules(dtoClass: object | undefined): Rule[] {
+  if (typeof dtoClass !== 'function') return [];
+  let rules = rulesByClass.get(dtoClass);
   if (rules === undefined) {
     rules = getMetadataStorage()
-      .getTargetValidationMetadatas(dto.constructor, '', false, false)
+      .getTargetValidationMetadatas(dtoClass, '', false, false)
       .toSorted((a, b) => getClassHierarchy(a.target).length - getClassHierarchy(b.target).length);
-    rulesByClass.set(dto.constructor, rules);
+    rulesByClass.set(dtoClass, rules);
   }
   return rules;
 }

@@ -1,0 +1,129 @@
+import { type RequestHandler, Router } from 'express';
+
+/** A route's pattern and lower-case methods. The method of `all()` is `_all`. */
+export interface MatchedRoute {
+  path: string;
+  methods: string[];
+}
+
+export type RouteMethod = 'get' | 'head' | 'post' | 'put' | 'patch' | 'delete' | 'options' | 'all';
+
+interface RegisteredRoute {
+  method: RouteMethod;
+  path: string;
+  handlers: RequestHandler[];
+  /** Number of routes that were registered before. */
+  order: number;
+}
+
+/** Routes that have the same literal leading path segments. */
+class RouteNode {
+  readonly children = new Map<string, RouteNode>();
+  readonly routes: RegisteredRoute[] = [];
+  /** Routers with the routes of this node and its ancestors. Created when first used. */
+  router: Router | undefined;
+  optionsRouter: Router | undefined;
+
+  constructor(readonly parent?: RouteNode) {}
+
+  /** Returns the routes that can match a path which leads to this node, in registration order. */
+  getCandidates(): RegisteredRoute[] {
+    const inherited = this.parent?.getCandidates() ?? [];
+    return [...inherited, ...this.routes].toSorted((a, b) => a.order - b.order);
+  }
+}
+
+/**
+ * Finds routes by their literal leading path segments. Express tests the routes of an application one
+ * after the other, so each additional route makes all other requests slower.
+ *
+ * A request is passed to an Express router that contains only the routes whose literal segments lead to
+ * the request's path, in registration order, so Express's rules of precedence apply.
+ */
+export class RouteIndex {
+  private readonly root = new RouteNode();
+  private size = 0;
+
+  add(method: RouteMethod, path: string, handlers: RequestHandler[]): void {
+    let node = this.root;
+    for (const segment of getLiteralSegments(path)) {
+      const child = node.children.get(segment) ?? new RouteNode(node);
+      node.children.set(segment, child);
+      node = child;
+    }
+    node.routes.push({ method, path, handlers, order: this.size++ });
+    clearRouters(node);
+  }
+
+  /** Middleware that passes a request to its route. */
+  readonly handle: RequestHandler = (req, res, next) => {
+    const node = this.findNode(req.path);
+    if (req.method === 'OPTIONS') {
+      // Express responds to OPTIONS itself if a router has a route for another method.
+      node.optionsRouter ??= createRouter(
+        node.getCandidates().filter(({ method }) => method === 'options' || method === 'all'),
+      );
+      node.optionsRouter(req, res, next);
+    } else {
+      node.router ??= createRouter(node.getCandidates());
+      // A router without routes would call next() in a later iteration of the event loop.
+      if (node.router.stack.length === 0) next();
+      else node.router(req, res, next);
+    }
+  };
+
+  /** Returns the routes that match a path, in registration order. */
+  findRoutes(path: string): MatchedRoute[] {
+    const node = this.findNode(path);
+    node.router ??= createRouter(node.getCandidates());
+    return findMatchingRoutes(node.router, path);
+  }
+
+  private findNode(path: string): RouteNode {
+    let node = this.root;
+    let start = 1;
+    while (start <= path.length) {
+      const slash = path.indexOf('/', start);
+      const end = slash === -1 ? path.length : slash;
+      const child = node.children.get(path.slice(start, end));
+      if (child === undefined) break;
+      node = child;
+      start = end + 1;
+    }
+    return node;
+  }
+}
+
+/** Returns the routes of a router, without those of nested routers, that match a path. */
+export function findMatchingRoutes(router: Router, path: string): MatchedRoute[] {
+  return (router.stack as unknown as RouteLayer[])
+    .filter((layer) => layer.route && layer.match(path))
+    .flatMap(({ route }) =>
+      route ? [{ path: route.path, methods: Object.keys(route.methods) }] : [],
+    );
+}
+
+/** Parts of Express's router that its types do not declare. */
+interface RouteLayer {
+  route?: { path: string; methods: Record<string, boolean> };
+  match(path: string): unknown;
+}
+
+function createRouter(routes: RegisteredRoute[]): Router {
+  const router = Router({ caseSensitive: true });
+  for (const { method, path, handlers } of routes) router[method](path, ...handlers);
+  return router;
+}
+
+function clearRouters(node: RouteNode): void {
+  node.router = undefined;
+  node.optionsRouter = undefined;
+  for (const child of node.children.values()) clearRouters(child);
+}
+
+/** Returns the segments before the first one with a parameter, a wildcard or an optional group. */
+function getLiteralSegments(path: string): string[] {
+  const segments = path.split('/').slice(1);
+  const end = segments.findIndex((segment) => segment === '' || /[^\w.~$&',;=@-]/.test(segment));
+  return end === -1 ? segments : segments.slice(0, end);
+}
