@@ -31,7 +31,7 @@ export default {
       comment: 'Nothing imports this file. Delete it.',
       severity: 'error',
       from: { path: ENTRY_POINTS },
-      to: { path: '^src/', pathNot: [ENTRY_POINTS, '\\.spec\\.ts$'], reachable: false },
+      to: { path: '^src/', pathNot: [ENTRY_POINTS, '\\.(spec|d)\\.ts$'], reachable: false },
     },
     {
       name: 'no-orphans',

@@ -3,8 +3,9 @@ import { SmokeTestModule } from './features/smoke-test/smoke-test.module.js';
 import { discoverFeatures } from './platform/features/discovery.js';
 import { PlatformModule, type PlatformOptions } from './platform/platform.module.js';
 
-/** Imports the platform, the smoke-test feature, and all other features in `features/`. */
+/** Imports the platform and every feature. */
 @Module({
+  // SmokeTestModule is also discovered. Importing it makes start-up fail if the smoke checks are missing.
   imports: [SmokeTestModule, ...(await discoverFeatures(new URL('./features/', import.meta.url)))],
 })
 export class AppModule {

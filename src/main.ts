@@ -78,7 +78,7 @@ function exitWithError(thrown: unknown): void {
 }
 
 async function exit(code: number, flushTimeoutMs = FLUSH_TIMEOUT_MS): Promise<never> {
-  // The request of the connection that was closed last is logged in this iteration of the event loop.
+  // The last closed connection emits 'close', which logs its request, in this iteration of the event loop.
   await setTimeout(0);
   await setImmediate();
   await log?.flush(flushTimeoutMs);

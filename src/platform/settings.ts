@@ -146,7 +146,7 @@ export class Settings {
   @WholeNumber(0, 600_000)
   SHUTDOWN_DELAY_MS: number = 5000;
 
-  /** How long open requests may take after that, in milliseconds. */
+  /** How long open requests may take after `SHUTDOWN_DELAY_MS`, in milliseconds. */
   @WholeNumber(0, 600_000)
   SHUTDOWN_TIMEOUT_MS: number = 20_000;
 

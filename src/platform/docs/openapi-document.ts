@@ -17,7 +17,8 @@ import { packageInfo } from '../package-info.js';
 type Schemas = Record<string, SchemaObject | ReferenceObject>;
 
 const REQUEST_ID_HEADER = {
-  description: "Id of the request: the caller's, or a new one. The log contains it, too.",
+  description:
+    'The request id: the value that the caller sent, or a new UUID. Log records contain it as `requestId`.',
   required: true,
   schema: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,128}$' },
   example: '0b8f2ad6-3c0b-4d0e-9f62-5d1f3a1f7c11',

@@ -132,7 +132,7 @@ export class ReadinessService implements OnModuleInit {
 }
 
 /**
- * Converts what an indicator returned.
+ * Converts the return value of an indicator.
  *
  * @throws Error with the reason, if it reports `down` or is not a valid result
  */

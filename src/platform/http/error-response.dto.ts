@@ -2,7 +2,7 @@ import { ApiProperty, ApiSchema } from '@nestjs/swagger';
 
 @ApiSchema({ name: 'HTTPError' })
 export class HttpErrorDto {
-  @ApiProperty({ description: 'What went wrong, for humans.', example: 'Not Found' })
+  @ApiProperty({ description: 'Human-readable error message.', example: 'Not Found' })
   detail!: string;
 }
 
@@ -11,14 +11,15 @@ export class HttpErrorDto {
 export class ValidationErrorDto {
   @ApiProperty({
     title: 'Error Type',
-    description: 'What is wrong, for programs.',
+    description: 'Machine-readable error type.',
     example: 'string_type',
   })
   type!: string;
 
   @ApiProperty({
     title: 'Location',
-    description: 'Where it is: the part of the request, then field names and array indexes.',
+    description:
+      'Location of the error: the part of the request, then field names and array indexes.',
     type: 'array',
     items: { anyOf: [{ type: 'string' }, { type: 'integer' }] },
     example: ['body', 'ping'],
@@ -27,7 +28,7 @@ export class ValidationErrorDto {
 
   @ApiProperty({
     title: 'Message',
-    description: 'What is wrong, for humans.',
+    description: 'Human-readable error message.',
     example: 'Input should be a valid string',
   })
   msg!: string;

@@ -37,9 +37,9 @@ export class ErrorFilter implements ExceptionFilter {
       }
       return;
     }
-    // The handler may have set other values for its own response.
-    response.setHeader('Content-Type', 'application/json');
-    response.setHeader('Cache-Control', 'no-store');
+    // The handler may have set these for its own response.
+    response.removeHeader('Content-Type');
+    response.removeHeader('Cache-Control');
     this.adapterHost.httpAdapter.reply(response, getBody(error, status), status);
   }
 }

@@ -4,11 +4,8 @@ import type { IncomingMessage } from 'node:http';
 const HOST = /^[\w.~!$&'()*+,;=:%[\]-]*$/;
 
 /**
- * Returns what is wrong with the Host header or the request target, for a 400 response after which the
- * connection is closed. A proxy in front may have understood such a request differently.
- *
- * Rewrites an absolute target such as `http://host/path` to `/path`: Express responds to some of them
- * with HTML.
+ * Finds an error in the Host header, for a 400 response after which the connection is closed: a proxy in
+ * front may have interpreted such a request differently.
  */
 export function findHeadError(request: IncomingMessage): string | undefined {
   const { headers, rawHeaders, httpVersion } = request;
@@ -18,10 +15,10 @@ export function findHeadError(request: IncomingMessage): string | undefined {
     if (!HOST.test(headers.host)) return 'The Host header is malformed';
     if (countHeaders('host', rawHeaders) > 1) return 'The request has more than one Host header';
   }
-  return normalizeTarget(request) ? undefined : 'The request target is malformed';
+  return undefined;
 }
 
-/** Returns what is wrong with the path, for a 400 response. */
+/** Finds an error in the path, for a 400 response. */
 export function findPathError({ url }: IncomingMessage): string | undefined {
   return url?.includes('%') && !isDecodable(url)
     ? 'The path is malformed: it is not valid percent-encoded UTF-8'
@@ -37,8 +34,13 @@ function countHeaders(name: string, rawHeaders: string[]): number {
   return count;
 }
 
-/** @returns whether the target is valid */
-function normalizeTarget(request: IncomingMessage): boolean {
+/**
+ * Rewrites an absolute request target such as `http://host/path` to `/path`, because Express responds to
+ * some of them with HTML.
+ *
+ * @returns whether the target is valid
+ */
+export function normalizeTarget(request: IncomingMessage): boolean {
   const target = request.url ?? '';
   if (target.startsWith('/') || target === '*') return true;
   if (!URL.canParse(target)) return false;

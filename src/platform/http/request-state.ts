@@ -7,7 +7,7 @@ declare module 'node:http' {
   }
 }
 
-/** What the platform stores about a request while it is open. */
+/** State of an open request. */
 export class RequestState implements RequestContext {
   /** Time at which the headers were received, as `performance.now()`. */
   readonly startedAt = performance.now();

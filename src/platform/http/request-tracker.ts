@@ -28,7 +28,7 @@ function describeCompletedRequest(serverResponse: ServerResponse): CompletedRequ
   const response = serverResponse as Response;
   const request = response.req;
   const { startedAt, isDocsRequest, hasFailedResponse } = request.state;
-  // An error response to a request whose body was aborted counts as written although nobody reads it.
+  // Node.js reports an error response as finished even if the client has disconnected.
   const isAborted = request.readableAborted || !response.writableFinished;
   const isUnsent = isAborted && (request.readableAborted || !response.headersSent);
   return {

@@ -66,12 +66,12 @@ export class ConnectionTracker {
     connection.responses.set(response, onClose);
     connection.hasUnreadBody = false;
     response.on('close', () => {
-      this.end(connection, response);
+      this.endResponse(connection, response);
     });
     this.activity += 1;
   }
 
-  /** Calls a request's handler: at once, or after the listener is closed while that is in progress. */
+  /** Calls a request's handler immediately, or, while the listener is closing, once it is closed. */
   handle(response: ServerResponse, handler: () => void): void {
     if (this.deferred === undefined) {
       handler();
@@ -141,14 +141,14 @@ export class ConnectionTracker {
     const deadline = performance.now() + QUIET_PERIOD_TIMEOUT_MS;
     const deferred = (this.deferred = [] as (() => void)[]);
     let activity: number;
-    let remaining = 1;
+    let remainingShare = 1;
     do {
       activity = this.activity;
-      await wait(QUIET_PERIOD_MS * remaining);
+      await wait(QUIET_PERIOD_MS * remainingShare);
       // The poll phase of the event loop, which accepts connections, precedes setImmediate().
       await setImmediate();
-      remaining = (deadline - performance.now()) / QUIET_PERIOD_TIMEOUT_MS;
-    } while (this.activity > activity && remaining > 0);
+      remainingShare = (deadline - performance.now()) / QUIET_PERIOD_TIMEOUT_MS;
+    } while (this.activity > activity && remainingShare > 0);
     const closed = new Promise<void>((resolve) => {
       // http.Server.close() also closes idle connections, whose next request may be on its way.
       NetServer.prototype.close.call(this.server, () => {
@@ -173,12 +173,12 @@ export class ConnectionTracker {
     socket.once('close', () => {
       this.connections.delete(socket);
       // Node.js emits no 'close' on a response that is queued behind others of a lost connection.
-      for (const response of connection.responses.keys()) this.end(connection, response);
+      for (const response of connection.responses.keys()) this.endResponse(connection, response);
     });
     return connection;
   }
 
-  private end(connection: Connection, response: ServerResponse): void {
+  private endResponse(connection: Connection, response: ServerResponse): void {
     const onClose = connection.responses.get(response);
     if (onClose === undefined) return;
     this.activity += 1;

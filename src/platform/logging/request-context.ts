@@ -5,7 +5,7 @@ const TRACEPARENT =
   /^(?:00(?=.{53}$)|(?!00|ff)[0-9a-f]{2}(?=.{53}(?:$|-)))-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}/;
 
 /**
- * What log records contain about the current request. It must not refer to the request itself:
+ * Fields of the current request that log records contain. It must not refer to the request itself:
  * timers and other asynchronous work that outlive a request keep its context in memory.
  */
 export interface RequestContext {

@@ -15,7 +15,7 @@ import { RequestDurations } from './request-durations.js';
 const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** Status labels of requests whose response was not sent. 499 is nginx's "client closed request". */
-const STATUS_OF_OUTCOME = { aborted: 499, failed: 500 };
+const OUTCOME_STATUSES = { aborted: 499, failed: 500 };
 
 /** Gauges of prom-client with the name of a counter. They are deprecated. */
 const DEPRECATED_METRICS = [
@@ -132,7 +132,7 @@ function observeDuration(
   durations.observe(
     KNOWN_METHODS.has(request.method) ? request.method : 'other',
     route,
-    outcome === 'completed' ? response.statusCode : STATUS_OF_OUTCOME[outcome],
+    outcome === 'completed' ? response.statusCode : OUTCOME_STATUSES[outcome],
     durationMs / 1000,
   );
 }

@@ -27,8 +27,8 @@ const PLAIN_TYPES = new Set<unknown>([String, Number, Boolean, Array, Object, Da
 const PROTOTYPE_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 
 /**
- * Validates what a client sent by the class-validator decorators of the handler's DTO, and converts it to
- * an instance of the DTO without unknown keys.
+ * Validates a body, query or path with the class-validator decorators of the handler's DTO, and converts it
+ * to an instance of the DTO without unknown keys.
  *
  * Replaces Nest's own `ValidationPipe`, which converts the value before validation and reports errors
  * without the arguments of the rules, while FastAPI's format requires both.

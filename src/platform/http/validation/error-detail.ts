@@ -7,7 +7,7 @@ export interface ErrorDetail {
   ctx?: Record<string, unknown>;
 }
 
-/** What pydantic reports for a violated rule. */
+/** The error that pydantic reports for a violated rule. */
 export type RuleError = Pick<ErrorDetail, 'type' | 'msg' | 'ctx'>;
 
 export const OBJECT_ERROR: RuleError = {
@@ -18,7 +18,7 @@ export const OBJECT_ERROR: RuleError = {
 export const LIST_ERROR: RuleError = { type: 'list_type', msg: 'Input should be a valid list' };
 
 /**
- * Maps the name of a class-validator rule and its arguments to what pydantic v2 reports. If a field
+ * Maps the name of a class-validator rule and its arguments to the error that pydantic v2 reports. If a field
  * violates several rules, the first of this list is reported, as pydantic checks types before ranges.
  */
 const RULE_ERRORS = new Map<string, (args: unknown[]) => RuleError>(
@@ -66,7 +66,7 @@ const RULE_ERRORS = new Map<string, (args: unknown[]) => RuleError>(
 export const RULE_ORDER = [...RULE_ERRORS.keys()];
 
 /**
- * Returns what pydantic reports for a rule. A rule that pydantic does not have is reported as
+ * Returns the error that pydantic reports for a rule. A rule that pydantic does not have is reported as
  * `value_error` with class-validator's message.
  */
 export function getRuleError(name: string, args: unknown[], message: string): RuleError {
