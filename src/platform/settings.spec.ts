@@ -83,6 +83,8 @@ describe('parseSettings', () => {
     ],
     ['SHUTDOWN_DELAY_MS', ['0', '600000'], ['600001', '-1', '5s']],
     ['SHUTDOWN_TIMEOUT_MS', ['0', '600000'], ['600001', '-1', '5s']],
+    // Accepting true depends on the version of Node.
+    ['REUSE_PORT', ['false'], ['yes', '1', 'TRUE']],
     ['GIT_REVISION', ['4f2a9c1', 'v1.0.0', 'feature/pets+1'], ['a b', '"x"', 'ü']],
   ])('accepts and refuses values of %s', (name, right, wrong) => {
     for (const value of right) {
