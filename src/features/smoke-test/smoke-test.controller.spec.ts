@@ -6,7 +6,7 @@ import { SmokeTestController } from './smoke-test.controller.js';
 import { SmokeTestService } from './smoke-test.service.js';
 
 describe('SmokeTestController', () => {
-  // Each check of the service answers with its own name, so that a mix-up shows.
+  // Each method of the service returns its own name, so that a wrong call fails the test.
   const service = {
     checkOperation: () => 'checkOperation',
     checkLiveness: () => 'checkLiveness',
@@ -25,26 +25,26 @@ describe('SmokeTestController', () => {
   });
 
   it.each(['checkOperation', 'checkLiveness', 'checkBuilder', 'checkLogging'] as const)(
-    'leaves %s to the service',
-    async (check) => {
-      expect(await controller[check]()).toBe(check);
+    'returns the result of the service for %s',
+    async (method) => {
+      expect(await controller[method]()).toBe(method);
     },
   );
 
-  it('answers 503 with the reason when the record of the check of the log did not leave', async () => {
+  it('responds with 503 and the reason when the log record is not delivered', async () => {
     jest.spyOn(service, 'checkLogging').mockRejectedValueOnce(new UndeliveredError('no space'));
     await expect(controller.checkLogging()).rejects.toEqual(
       new ServiceUnavailableException('no space'),
     );
   });
 
-  it('leaves another failure of it to the error filter', async () => {
+  it('passes other errors on to the error filter', async () => {
     const error = new Error('unforeseen');
     jest.spyOn(service, 'checkLogging').mockRejectedValueOnce(error);
     await expect(controller.checkLogging()).rejects.toBe(error);
   });
 
-  it('hands the ping of the body to the service', () => {
+  it('passes the ping of the body to the service', () => {
     expect(controller.echo({ ping: 'hello' })).toBe('echo hello');
   });
 });

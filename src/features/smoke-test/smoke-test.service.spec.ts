@@ -29,7 +29,7 @@ describe('SmokeTestService', () => {
     jest.useRealTimers();
   });
 
-  it('checks operation with the time of the answer', () => {
+  it('reports operation with the current time', () => {
     expect(service.checkOperation()).toEqual({
       status: 'ok',
       message: 'PetSage Smoke Test: Service is operational.',
@@ -37,14 +37,14 @@ describe('SmokeTestService', () => {
     });
   });
 
-  it('checks liveness', () => {
+  it('reports liveness', () => {
     expect(service.checkLiveness()).toEqual({
       status: 'ok',
       message: 'PetSage API is alive and running!',
     });
   });
 
-  it('checks the builder', () => {
+  it('reports the builder', () => {
     expect(service.checkBuilder()).toEqual({
       status: 'ok',
       feature: 'smoke_test',
@@ -52,7 +52,7 @@ describe('SmokeTestService', () => {
     });
   });
 
-  it('checks logging by one record that left the process', async () => {
+  it('reports logging after one record is delivered', async () => {
     expect(await service.checkLogging()).toEqual({
       status: 'ok',
       message: 'PetSage service is running and logging is operational.',
@@ -71,12 +71,12 @@ describe('SmokeTestService', () => {
     ]);
   });
 
-  it('does not say that logging works when the record did not leave', async () => {
+  it('rejects when the record is not delivered', async () => {
     failure = new UndeliveredError('no space');
     await expect(service.checkLogging()).rejects.toBe(failure);
   });
 
-  it('echoes a text and does not log it', () => {
+  it('echoes a string and does not log it', () => {
     expect(service.echo('🐕\u0000')).toEqual({
       status: 'ok',
       message: 'PetSage system is operational.',
@@ -86,7 +86,7 @@ describe('SmokeTestService', () => {
     expect(delivered).toEqual([]);
   });
 
-  it('counts each check by its outcome, from zero on', async () => {
+  it('counts checks by outcome, starting at zero', async () => {
     const counts = async () => {
       const { values = [] } =
         (await registry.getSingleMetric('petsage_smoke_test_total')?.get()) ?? {};

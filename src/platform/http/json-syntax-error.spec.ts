@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { findJsonSyntaxError } from './json-syntax-error.js';
 
-// What Python 3.11 says of the same texts.
 describe('findJsonSyntaxError', () => {
+  // The results of json.loads() in Python 3.11.
   it.each([
     ['', 'Expecting value', 0],
     ['{', 'Expecting property name enclosed in double quotes', 1],
@@ -20,11 +20,11 @@ describe('findJsonSyntaxError', () => {
     ['{"a":[-1.5e+3,0,null]} {}', 'Extra data', 23],
     ['-', 'Expecting value', 0],
     ['["😀" x', "Expecting ',' delimiter", 5],
-  ])('%j: %s at %i', (text, reason, position) => {
+  ])('locates the error in %j: %s at %i', (text, reason, position) => {
     expect(findJsonSyntaxError(text, 10)).toEqual({ reason, position });
   });
 
-  it('finds a place inside whatever JSON.parse refuses', () => {
+  it('returns a position inside the text for any invalid JSON', () => {
     const json = fc.json().map((text) => Array.from(text));
     fc.assert(
       fc.property(json, fc.nat(), fc.string({ maxLength: 2 }), (chars, at, noise) => {
@@ -37,7 +37,7 @@ describe('findJsonSyntaxError', () => {
     );
   });
 
-  it('accepts to the last character whatever JSON.parse accepts', () => {
+  it('reads valid JSON up to its end', () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
         const position = Array.from(text).length;
@@ -46,7 +46,7 @@ describe('findJsonSyntaxError', () => {
     );
   });
 
-  it('gives up on what is nested deeper than it is told', () => {
+  it('throws RangeError when the text is nested deeper than the limit', () => {
     expect(findJsonSyntaxError('[[1,', 2)).toEqual({ reason: 'Expecting value', position: 4 });
     expect(() => findJsonSyntaxError('[[[', 2)).toThrow(RangeError);
     expect(() => findJsonSyntaxError('['.repeat(100_000), 950)).toThrow(RangeError);
