@@ -12,14 +12,14 @@ const OBSERVATIONS: [method: string, route: string, status: number, seconds: num
 ];
 
 describe('RequestDurations', () => {
-  let own: Registry;
+  let registry: Registry;
   let durations: RequestDurations;
   let reference: Registry;
   let histogram: Histogram;
 
   beforeEach(() => {
-    own = new Registry();
-    durations = new RequestDurations(own);
+    registry = new Registry();
+    durations = new RequestDurations(registry);
     reference = new Registry();
     histogram = new Histogram({
       name: 'http_request_duration_seconds',
@@ -37,28 +37,28 @@ describe('RequestDurations', () => {
     }
   }
 
-  it("says what prom-client's histogram says", async () => {
-    expect(await own.metrics()).toBe(await reference.metrics());
+  it('exposes what a histogram of prom-client exposes', async () => {
+    expect(await registry.metrics()).toBe(await reference.metrics());
     observe();
-    expect(await own.metrics()).toBe(await reference.metrics());
-    expect(await own.metrics()).toContain(
+    expect(await registry.metrics()).toBe(await reference.metrics());
+    expect(await registry.metrics()).toContain(
       'http_request_duration_seconds_bucket{le="0.00025",method="GET",route="/a",status="200"} 1\n',
     );
   });
 
-  it('is not changed by what is done to its values', async () => {
+  it('is not affected by changes to the returned values', async () => {
     observe();
-    const before = await own.metrics();
+    const before = await registry.metrics();
     for (const { labels } of (await durations.get()).values) labels.route = '/other';
-    expect(await own.metrics()).toBe(before);
+    expect(await registry.metrics()).toBe(before);
   });
 
-  it('is reset as that is', async () => {
+  it('resets like a histogram of prom-client', async () => {
     observe();
-    own.resetMetrics();
+    registry.resetMetrics();
     reference.resetMetrics();
-    expect(await own.metrics()).toBe(await reference.metrics());
+    expect(await registry.metrics()).toBe(await reference.metrics());
     observe();
-    expect(await own.metrics()).toBe(await reference.metrics());
+    expect(await registry.metrics()).toBe(await reference.metrics());
   });
 });
