@@ -8,8 +8,8 @@ import { LifecycleService } from '../lifecycle/lifecycle.service.js';
 import { ReadinessCheck, type ReadinessCheckOptions } from './readiness-check.decorator.js';
 import { ReadinessService } from './readiness.service.js';
 
-/** What the checks of a test do, by their names. */
-let behaviour: Record<string, (signal: AbortSignal) => unknown>;
+/** The implementations of the checks, by name. */
+let checks: Record<string, (signal: AbortSignal) => unknown>;
 let lifecycle: LifecycleService;
 let logged: unknown[][];
 
@@ -19,19 +19,19 @@ const logger: LoggerService = {
   error: (...record: unknown[]) => logged.push(['error', ...record]),
 };
 
-/** A readiness check as a feature has it. */
-function indicator(options: ReadinessCheckOptions): Type {
+/** Creates a class with a readiness check that calls the implementation of its name. */
+function createIndicator(options: ReadinessCheckOptions): Type {
   @Injectable()
   @ReadinessCheck(options)
   class TestIndicator {
     check(signal: AbortSignal): unknown {
-      return behaviour[options.name]?.(signal);
+      return checks[options.name]?.(signal);
     }
   }
   return TestIndicator;
 }
 
-async function readinessOf(...providers: Type[]): Promise<ReadinessService> {
+async function createReadiness(...providers: Type[]): Promise<ReadinessService> {
   const module = await Test.createTestingModule({
     imports: [DiscoveryModule, TerminusModule],
     providers: [ReadinessService, { provide: LifecycleService, useValue: lifecycle }, ...providers],
@@ -44,7 +44,7 @@ async function readinessOf(...providers: Type[]): Promise<ReadinessService> {
 }
 
 beforeEach(() => {
-  behaviour = {};
+  checks = {};
   lifecycle = new LifecycleService(new ConnectionTracker());
   logged = [];
   jest.useFakeTimers({ doNotFake: ['setTimeout', 'nextTick', 'setImmediate'] });
@@ -55,51 +55,55 @@ afterEach(() => {
 });
 
 describe('ReadinessService', () => {
-  it('is ok without a check', async () => {
-    expect(await (await readinessOf()).getReport()).toEqual({ status: 'ok', checks: {} });
+  it('reports ok without checks', async () => {
+    expect(await (await createReadiness()).getReport()).toEqual({ status: 'ok', checks: {} });
   });
 
   it.each([
-    ['returns nothing', () => undefined, 'up'],
-    ['resolves with nothing', () => Promise.resolve(), 'up'],
-    ['is up in Terminus’s words', () => ({ api: { status: 'up' } }), 'up'],
-    ['is degraded in Terminus’s words', () => ({ api: { status: 'degraded' } }), 'degraded'],
-    ['is down in Terminus’s words', () => ({ api: { status: 'down', message: 'no' } }), 'down'],
+    ['up', 'returns nothing', () => undefined],
+    ['up', 'resolves with nothing', () => Promise.resolve()],
+    ['up', 'returns up as a Terminus result', () => ({ api: { status: 'up' } })],
+    ['degraded', 'returns degraded as a Terminus result', () => ({ api: { status: 'degraded' } })],
+    ['down', 'returns down as a Terminus result', () => ({ api: { status: 'down' } })],
     [
+      'down',
       'throws',
       () => {
         throw new Error('no');
       },
-      'down',
     ],
-    ['rejects', () => Promise.reject(new Error('no')), 'down'],
+    ['down', 'rejects', () => Promise.reject(new Error('no'))],
+    [
+      'down',
+      'rejects with an object without a prototype',
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+      () => Promise.reject(Object.create(null)),
+    ],
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-    ['rejects with what is no error', () => Promise.reject(Object.create(null)), 'down'],
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-    ['rejects with nothing', () => Promise.reject(), 'down'],
-    ['hangs', () => new Promise(() => undefined), 'down'],
-    ['answers true', () => true, 'down'],
-    ['answers null', () => null, 'down'],
-    ['answers a word', () => 'up', 'down'],
-    ['answers a state of its own', () => ({ api: { status: 'fine' } }), 'down'],
-    ['answers an empty object', () => ({}), 'down'],
-    ['answers a status alone', () => ({ status: 'up' }), 'down'],
-  ])('takes a check that %s for what it is', async (_, check, state) => {
-    const readiness = await readinessOf(indicator({ name: 'pets' }));
-    behaviour.pets = check;
+    ['down', 'rejects with undefined', () => Promise.reject()],
+    ['down', 'never settles', () => new Promise(() => undefined)],
+    ['down', 'returns true', () => true],
+    ['down', 'returns null', () => null],
+    ['down', 'returns a string', () => 'up'],
+    ['down', 'returns an unknown status', () => ({ api: { status: 'fine' } })],
+    ['down', 'returns an empty object', () => ({})],
+    ['down', 'returns a status without a name', () => ({ status: 'up' })],
+  ])('reports %s for a check that %s', async (state, _, check) => {
+    const readiness = await createReadiness(createIndicator({ name: 'pets' }));
+    checks.pets = check;
     const status = { up: 'ok', degraded: 'degraded', down: 'error' }[state];
     expect(await readiness.getReport()).toEqual({ status, checks: { pets: state } });
   });
 
-  it('tells a check that takes too long to give up', async () => {
-    const readiness = await readinessOf(indicator({ name: 'pets' }));
-    let given: AbortSignal | undefined;
-    behaviour.pets = (signal) => {
-      given = signal;
+  it('aborts the signal of a check that exceeds the time limit', async () => {
+    const readiness = await createReadiness(createIndicator({ name: 'pets' }));
+    let received: AbortSignal | undefined;
+    checks.pets = (signal) => {
+      received = signal;
       return new Promise(() => undefined);
     };
     await readiness.getReport();
-    expect(given?.aborted).toBe(true);
+    expect(received?.aborted).toBe(true);
     expect(logged).toEqual([
       [
         'error',
@@ -110,9 +114,9 @@ describe('ReadinessService', () => {
     ]);
   });
 
-  it('tells why a check is degraded, in a thousand characters at most', async () => {
-    const readiness = await readinessOf(indicator({ name: 'pets' }));
-    behaviour.pets = () => ({ api: { status: 'degraded', message: 'x'.repeat(5000) } });
+  it('logs the reason of a degraded check, truncated to 1000 characters', async () => {
+    const readiness = await createReadiness(createIndicator({ name: 'pets' }));
+    checks.pets = () => ({ api: { status: 'degraded', message: 'x'.repeat(5000) } });
     expect(await readiness.getReport()).toEqual({
       status: 'degraded',
       checks: { pets: 'degraded' },
@@ -122,12 +126,12 @@ describe('ReadinessService', () => {
     expect(reason).toHaveLength(1000);
   });
 
-  it('is degraded while only an optional check is down', async () => {
-    const readiness = await readinessOf(
-      indicator({ name: 'pets' }),
-      indicator({ name: 'advice', optional: true }),
+  it('reports degraded when only an optional check is down', async () => {
+    const readiness = await createReadiness(
+      createIndicator({ name: 'pets' }),
+      createIndicator({ name: 'advice', optional: true }),
     );
-    behaviour.advice = () => Promise.reject(new Error('no'));
+    checks.advice = () => Promise.reject(new Error('no'));
     expect(await readiness.getReport()).toEqual({
       status: 'degraded',
       checks: { pets: 'up', advice: 'down' },
@@ -142,7 +146,7 @@ describe('ReadinessService', () => {
     ]);
   });
 
-  it('takes the results of Terminus’s indicators', async () => {
+  it('accepts results of HealthIndicatorService', async () => {
     @Injectable()
     @ReadinessCheck({ name: 'pets' })
     class PetsIndicator {
@@ -154,25 +158,25 @@ describe('ReadinessService', () => {
         });
       }
     }
-    const readiness = await readinessOf(PetsIndicator);
+    const readiness = await createReadiness(PetsIndicator);
     expect(await readiness.getReport()).toEqual({ status: 'error', checks: { pets: 'down' } });
     expect(logged[0]?.[1]).toMatchObject({
       reason: expect.stringContaining("message: 'no route to host'") as string,
     });
   });
 
-  it('runs each check once for however many ask at once, and again a second later', async () => {
-    const readiness = await readinessOf(indicator({ name: 'pets' }));
+  it('runs each check once for concurrent reports, and again after one second', async () => {
+    const readiness = await createReadiness(createIndicator({ name: 'pets' }));
     let runs = 0;
     let finish: () => void = () => undefined;
-    behaviour.pets = () => {
+    checks.pets = () => {
       runs += 1;
       return new Promise<void>((resolve) => (finish = resolve));
     };
     const turn = () => new Promise((resolve) => setImmediate(resolve));
     const reports = Array.from({ length: 1000 }, () => readiness.getReport());
     await turn();
-    // However long the check takes.
+    // The check may take longer than the cache is valid.
     jest.advanceTimersByTime(5000);
     reports.push(readiness.getReport());
     finish();
@@ -189,13 +193,13 @@ describe('ReadinessService', () => {
     expect(runs).toBe(2);
   });
 
-  it('logs a change of state once, with the reason', async () => {
-    const readiness = await readinessOf(indicator({ name: 'pets' }));
+  it('logs each change of state once, with the reason', async () => {
+    const readiness = await createReadiness(createIndicator({ name: 'pets' }));
     const fail = () => {
       throw Object.assign(new Error(''), { code: 'ECONNREFUSED' });
     };
     for (const check of [() => undefined, fail, fail, () => undefined, () => undefined]) {
-      behaviour.pets = check;
+      checks.pets = check;
       await readiness.getReport();
       jest.advanceTimersByTime(1001);
     }
@@ -215,19 +219,19 @@ describe('ReadinessService', () => {
     ]);
   });
 
-  it('is draining as soon as the process is, whatever the checks do', async () => {
-    const readiness = await readinessOf(indicator({ name: 'pets' }));
-    behaviour.pets = () => new Promise(() => undefined);
-    const asked = readiness.getReport();
+  it('reports draining at once, even while a check runs', async () => {
+    const readiness = await createReadiness(createIndicator({ name: 'pets' }));
+    checks.pets = () => new Promise(() => undefined);
+    const pending = readiness.getReport();
     lifecycle.enter('draining');
     expect(await readiness.getReport()).toEqual({ status: 'draining', checks: {} });
-    expect(await asked).toEqual({ status: 'draining', checks: {} });
+    expect(await pending).toEqual({ status: 'draining', checks: {} });
   });
 
   it.each([
     [
-      'a name that is none',
-      () => [indicator({ name: 'Pet store' })],
+      'an invalid name',
+      () => [createIndicator({ name: 'Pet store' })],
       "TestIndicator: expected @ReadinessCheck({ name }) with a name in snake_case, got 'Pet store'",
     ],
     [
@@ -245,12 +249,12 @@ describe('ReadinessService', () => {
       'Nameless: expected @ReadinessCheck({ name }) with a name in snake_case, got undefined',
     ],
     [
-      'one name twice',
-      () => [indicator({ name: 'pets' }), indicator({ name: 'pets' })],
+      'a duplicate name',
+      () => [createIndicator({ name: 'pets' }), createIndicator({ name: 'pets' })],
       'TestIndicator: another readiness check has the name pets. Choose another name.',
     ],
     [
-      'no method',
+      'no check method',
       () => {
         @ReadinessCheck({ name: 'pets' })
         @Injectable()
@@ -260,7 +264,7 @@ describe('ReadinessService', () => {
       'Idle: expected a provider of default scope with a method check(), as ReadinessIndicator declares it',
     ],
     [
-      'another scope',
+      'request scope',
       () => {
         @ReadinessCheck({ name: 'pets' })
         @Injectable({ scope: Scope.REQUEST })
@@ -273,7 +277,7 @@ describe('ReadinessService', () => {
       },
       'Scoped: expected a provider of default scope with a method check(), as ReadinessIndicator declares it',
     ],
-  ])('refuses to start with %s', async (_, providers, sentence) => {
-    await expect(readinessOf(...providers())).rejects.toThrow(sentence);
+  ])('rejects a check with %s', async (_, providers, message) => {
+    await expect(createReadiness(...providers())).rejects.toThrow(message);
   });
 });
