@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import express, { type Response } from 'express';
 import { type HeaderField, createMessageClasses } from './message-classes.js';
 
-const STANDING: HeaderField[] = [
+const DEFAULT_HEADERS: HeaderField[] = [
   ['X-One', '1'],
   ['X-Two', '2; b'],
 ];
@@ -14,19 +14,28 @@ const REQUESTS = ['GET / HTTP/1.1', 'HEAD / HTTP/1.1', 'GET / HTTP/1.0'].map(
   (line) => `${line}\r\nHost: a\r\nConnection: close\r\n\r\n`,
 );
 
-/** What a handler does with a response; what it returns is what it has read of it. */
+/** Changes or reads a response. The return value is part of the comparison. */
 type Handler = (response: ServerResponse) => unknown;
 
-/** What a handler has read, and the head that was sent with its lines sorted, and the body. */
-async function resultOf(isStanding: boolean, handle: Handler, request: string): Promise<unknown[]> {
+/**
+ * Calls a handler for a request and returns all that it can observe, the sorted lines of the head
+ * that was sent, and the body.
+ *
+ * @param isReference whether `setHeader()` sets the default headers, instead of the classes
+ */
+async function observe(
+  isReference: boolean,
+  handle: Handler,
+  request = REQUESTS[0],
+): Promise<unknown[]> {
   const result: unknown[] = [];
-  const options = isStanding ? createMessageClasses(express(), STANDING) : {};
+  const options = isReference ? {} : createMessageClasses(express(), DEFAULT_HEADERS);
   const server = createServer(options, (_request, response) => {
     response.sendDate = false;
-    if (!isStanding) for (const [name, value] of STANDING) response.setHeader(name, value);
+    if (isReference) for (const [name, value] of DEFAULT_HEADERS) response.setHeader(name, value);
     try {
-      const read = handle(response);
-      result.push(read === response ? 'itself' : read);
+      const returned = handle(response);
+      result.push(returned === response ? 'the response' : returned);
     } catch (error) {
       result.push(String(error));
     }
@@ -38,23 +47,21 @@ async function resultOf(isStanding: boolean, handle: Handler, request: string): 
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  socket.write(request);
+  socket.write(String(request));
   const [head = '', body] = (await text(socket)).split('\r\n\r\n');
   server.close();
   return [...result, head.split('\r\n').toSorted(), body];
 }
 
-describe('a response with standing headers is like one that has set them', () => {
+describe('createMessageClasses', () => {
   it.each<[string, Handler]>([
-    ['untouched', () => undefined],
+    ['does nothing', () => undefined],
+    ['sets other headers', (res) => res.setHeader('X-Own', 'a').setHeader('x-list', ['a', 'b'])],
+    ['replaces a default header', (res) => res.setHeader('x-one', 'other')],
+    ['replaces a default header by a list', (res) => res.setHeader('X-Two', ['a', 'b'])],
+    ['appends to a default header', (res) => res.appendHeader('X-One', 'more')],
     [
-      'with headers of its own',
-      (res) => res.setHeader('X-Own', 'a').setHeader('x-list', ['a', 'b']),
-    ],
-    ['that sets one of them', (res) => res.setHeader('x-one', 'other')],
-    ['that adds to one of them', (res) => res.appendHeader('X-One', 'more')],
-    [
-      'that sets several',
+      'sets headers from a Map',
       (res) =>
         res.setHeaders(
           new Map([
@@ -64,19 +71,30 @@ describe('a response with standing headers is like one that has set them', () =>
         ),
     ],
     [
-      'that removes one',
+      'sets headers from Headers',
+      (res) => res.setHeaders(new Headers({ 'x-one': 'a', 'x-new': 'b' })),
+    ],
+    [
+      'removes a default header',
       (res) => {
         res.removeHeader('X-TWO');
       },
     ],
     [
-      'that removes another',
+      'removes another header',
       (res) => {
         res.removeHeader('X-Other');
       },
     ],
     [
-      'that reads',
+      'removes a default header and sets it again',
+      (res) => {
+        res.removeHeader('X-One');
+        res.setHeader('X-One', 'again');
+      },
+    ],
+    [
+      'reads headers',
       (res) => [
         res.getHeader('x-one'),
         res.getHeader('X-None'),
@@ -84,165 +102,101 @@ describe('a response with standing headers is like one that has set them', () =>
         res.hasHeader('X'),
       ],
     ],
-    ['that reads what it has set', (res) => res.setHeader('X-One', 'b').getHeader('x-one')],
+    ['reads a replaced header', (res) => res.setHeader('X-One', 'b').getHeader('x-one')],
+    ['calls writeHead() with a status', (res) => res.writeHead(201)],
+    ['calls writeHead() with a reason', (res) => res.writeHead(201, 'Why')],
+    ['calls writeHead() with headers', (res) => res.writeHead(202, { 'x-one': 'c', 'X-Own': 'd' })],
     [
-      'that writes its head',
+      'calls writeHead() with a list of headers',
+      (res) => res.writeHead(202, ['X-Two', 'c', 'X-Own', 'd']),
+    ],
+    [
+      'calls writeHead() with a reason and headers',
+      (res) => res.writeHead(202, 'Why', { 'X-One': 'c' }),
+    ],
+    ['calls writeHead() with undefined headers', (res) => res.writeHead(200, undefined)],
+    [
+      'calls writeHead() with a duplicate header',
+      (res) => res.writeHead(200, ['X-One', 'a', 'X-One', 'b']),
+    ],
+    ['calls writeHead() with a list of odd length', (res) => res.writeHead(200, ['X-One'])],
+    ['calls writeHead() with an invalid status', (res) => res.writeHead(42)],
+    ['responds with 204', (res) => res.writeHead(204)],
+    ['responds with 304', (res) => (res.statusCode = 304)],
+    [
+      'sends 100 Continue',
       (res) => {
-        res.writeHead(201);
+        res.writeContinue();
       },
     ],
     [
-      'that writes its head and says why',
-      (res) => {
-        res.writeHead(201, 'Why');
-      },
-    ],
-    [
-      'that writes headers',
-      (res) => {
-        res.writeHead(202, { 'x-one': 'c', 'X-Own': 'd' });
-      },
-    ],
-    [
-      'that writes a list of headers',
-      (res) => {
-        res.writeHead(202, ['X-Two', 'c', 'X-Own', 'd']);
-      },
-    ],
-    [
-      'that writes headers and says why',
-      (res) => {
-        res.writeHead(202, 'Why', { 'X-One': 'c' });
-      },
-    ],
-    [
-      'without a body',
-      (res) => {
-        res.writeHead(204);
-      },
-    ],
-    [
-      'that is flushed',
+      'reads a header after the head is sent',
       (res) => {
         res.flushHeaders();
         return res.getHeader('X-One');
       },
     ],
     [
-      'that sets one too late',
+      'sets a header after the head is sent',
       (res) => {
         res.flushHeaders();
         res.setHeader('X-One', 'late');
       },
     ],
     [
-      'that removes one too late',
+      'removes a header after the head is sent',
       (res) => {
         res.flushHeaders();
         res.removeHeader('X-One');
       },
     ],
-    ['that sets a header that is none', (res) => res.setHeader('X One', 'a')],
-    ['that sets one without a name', (res) => res.setHeader(undefined as unknown as string, 'a')],
+    ['sets a header with an invalid name', (res) => res.setHeader('X One', 'a')],
+    ['sets a header without a name', (res) => res.setHeader(undefined as unknown as string, 'a')],
     [
-      'that sets one without a value',
+      'sets a header without a value',
       (res) => res.setHeader('X-One', undefined as unknown as string),
     ],
-    [
-      'that sets what it has removed',
-      (res) => {
-        res.removeHeader('X-One');
-        res.setHeader('X-One', 'again');
-      },
-    ],
-    ['that sets a list', (res) => res.setHeader('X-Two', ['a', 'b'])],
-    [
-      'that takes them from fetch',
-      (res) => res.setHeaders(new Headers({ 'x-one': 'a', 'x-new': 'b' })),
-    ],
-    [
-      'that writes no headers',
-      (res) => {
-        res.writeHead(200, undefined);
-      },
-    ],
-    [
-      'that writes a header twice',
-      (res) => {
-        res.writeHead(200, ['X-One', 'a', 'X-One', 'b']);
-      },
-    ],
-    [
-      'that writes an odd list',
-      (res) => {
-        res.writeHead(200, ['X-One']);
-      },
-    ],
-    [
-      'with a wrong status',
-      (res) => {
-        res.writeHead(42);
-      },
-    ],
-    [
-      'not modified',
-      (res) => {
-        res.statusCode = 304;
-      },
-    ],
-    [
-      'that hints early',
-      (res) => {
-        res.writeContinue();
-      },
-    ],
-  ])('%s', async (_, handle) => {
+  ])('matches setHeader() when a handler %s', async (_, handle) => {
     for (const request of REQUESTS) {
-      expect(await resultOf(true, handle, request)).toEqual(await resultOf(false, handle, request));
+      expect(await observe(false, handle, request)).toEqual(await observe(true, handle, request));
     }
   });
 
-  // That does not know of them: what it reads is not compared.
+  /** Compares only what was sent: other prototypes cannot read the default headers. */
+  async function expectSameResponse(handle: Handler, reference: Handler): Promise<void> {
+    for (const request of REQUESTS) {
+      const observed = await observe(false, handle, request);
+      const expected = await observe(true, reference, request);
+      expect(observed.slice(-2)).toEqual(expected.slice(-2));
+    }
+  }
+
   it.each<[string, Handler]>([
-    ['untouched', () => undefined],
-    ['that sets one of them', (res) => res.setHeader('x-one', 'other')],
-    ['that writes one of them', (res) => res.writeHead(200, { 'x-one': 'a' })],
-    ['that writes a list', (res) => res.writeHead(200, ['x-one', 'a'])],
-  ])('in an Express application that is called as a function, %s', async (_, handle) => {
-    const other: Handler = (res) =>
+    ['does nothing', () => undefined],
+    ['replaces a default header', (res) => res.setHeader('x-one', 'other')],
+    ['calls writeHead() with headers', (res) => res.writeHead(200, { 'x-one': 'a' })],
+    ['calls writeHead() with a list', (res) => res.writeHead(200, ['x-one', 'a'])],
+  ])('sends default headers when another Express application %s', async (_, handle) => {
+    const handleInOther: Handler = (res) =>
       handle(Object.setPrototypeOf(res, express().response) as Response);
-    for (const request of REQUESTS) {
-      const [own, plain] = [
-        await resultOf(true, other, request),
-        await resultOf(false, other, request),
-      ];
-      expect(own.slice(-2)).toEqual(plain.slice(-2));
-    }
+    await expectSameResponse(handleInOther, handle);
   });
 
-  it('in an application with standing headers of its own', async () => {
+  it('sends default headers once when another application has the same ones', async () => {
     const other = express();
-    createMessageClasses(other, STANDING);
+    createMessageClasses(other, DEFAULT_HEADERS);
     const handle: Handler = (res) => Object.setPrototypeOf(res, other.response) as Response;
-    for (const request of REQUESTS) {
-      const [own, plain] = [
-        await resultOf(true, handle, request),
-        await resultOf(false, () => undefined, request),
-      ];
-      expect(own.slice(-2)).toEqual(plain.slice(-2));
-    }
+    await expectSameResponse(handle, () => undefined);
   });
 
-  it('where Node makes the head in another way', async () => {
+  it('falls back to setHeader() when Node ignores additions to the status line', async () => {
     const above = Object.getPrototypeOf(ServerResponse.prototype) as ServerResponse;
-    // One that takes nothing from the first line but the status.
     ServerResponse.prototype._storeHeader = function (firstLine, headers) {
       above._storeHeader.call(this, `${firstLine.split('\r\n', 1)[0] ?? ''}\r\n`, headers);
     };
     try {
-      const [request = ''] = REQUESTS;
-      const plain = await resultOf(false, () => undefined, request);
-      expect(await resultOf(true, () => undefined, request)).toEqual(plain);
+      const expected = await observe(true, () => undefined);
+      expect(await observe(false, () => undefined)).toEqual(expected);
     } finally {
       Reflect.deleteProperty(ServerResponse.prototype, '_storeHeader');
     }
