@@ -58,7 +58,7 @@ class Owner {
   age?: number;
 }
 
-/** Asks a store that answers later, as a check against a database would. */
+/** An asynchronous rule, such as a query of a database. */
 @ValidatorConstraint({ name: 'isFree', async: true })
 class IsFree implements ValidatorConstraintInterface {
   validate(value: unknown): Promise<boolean> {
@@ -72,8 +72,8 @@ class IsFree implements ValidatorConstraintInterface {
 
 const pipe = new DtoValidationPipe();
 
-/** What the pipe makes of a body, or the `detail` of its 422. */
-async function validate(dto: Type, value: unknown, type: 'body' | 'query' | 'param' = 'body') {
+/** Returns the value that the pipe returns, or the body of its 422 response. */
+async function transform(dto: Type, value: unknown, type: 'body' | 'query' | 'param' = 'body') {
   try {
     return await pipe.transform(value, { type, metatype: dto });
   } catch (error) {
@@ -83,8 +83,8 @@ async function validate(dto: Type, value: unknown, type: 'body' | 'query' | 'par
   }
 }
 
-/** A DTO with one field, `x`, under the given rules, in the order in which a source has them. */
-function dtoOf(...rules: PropertyDecorator[]): Type {
+/** Creates a DTO class with one field, `x`, and its decorators in the order of the source. */
+function createDto(...rules: PropertyDecorator[]): Type {
   class Dto {
     x: unknown;
   }
@@ -93,17 +93,20 @@ function dtoOf(...rules: PropertyDecorator[]): Type {
 }
 
 describe('DtoValidationPipe', () => {
-  const stringType = { type: 'string_type', msg: 'Input should be a valid string' };
-  const modelType = {
+  const MISSING = { type: 'missing', msg: 'Field required' };
+  const INT_TYPE = { type: 'int_type', msg: 'Input should be a valid integer' };
+  const LIST_TYPE = { type: 'list_type', msg: 'Input should be a valid list' };
+  const STRING_TYPE = { type: 'string_type', msg: 'Input should be a valid string' };
+  const MODEL_TYPE = {
     type: 'model_attributes_type',
     msg: 'Input should be a valid dictionary or object to extract fields from',
   };
 
-  describe('says of one field what pydantic says', () => {
+  describe('for a field', () => {
     it.each<[string, PropertyDecorator[], unknown, Record<string, unknown>]>([
-      ['@IsString', [IsString()], 5, stringType],
-      ['@IsString', [IsString()], null, stringType],
-      ['@IsInt', [IsInt()], 1.5, { type: 'int_type', msg: 'Input should be a valid integer' }],
+      ['@IsString', [IsString()], 5, STRING_TYPE],
+      ['@IsString for null', [IsString()], null, STRING_TYPE],
+      ['@IsInt', [IsInt()], 1.5, INT_TYPE],
       [
         '@IsNumber',
         [IsNumber()],
@@ -116,7 +119,7 @@ describe('DtoValidationPipe', () => {
         1,
         { type: 'bool_type', msg: 'Input should be a valid boolean' },
       ],
-      ['@IsArray', [IsArray()], {}, { type: 'list_type', msg: 'Input should be a valid list' }],
+      ['@IsArray', [IsArray()], {}, LIST_TYPE],
       [
         '@MinLength(3)',
         [MinLength(3)],
@@ -178,7 +181,7 @@ describe('DtoValidationPipe', () => {
         },
       ],
       [
-        '@IsIn of three',
+        '@IsIn with three values',
         [IsIn(['a', 'b', 'c'])],
         'd',
         {
@@ -188,13 +191,13 @@ describe('DtoValidationPipe', () => {
         },
       ],
       [
-        '@IsIn of one',
+        '@IsIn with one value',
         [IsIn(['a'])],
         'd',
         { type: 'literal_error', msg: "Input should be 'a'", ctx: { expected: "'a'" } },
       ],
       [
-        '@IsIn of what has quotes',
+        '@IsIn with quotes',
         [IsIn(['a', "it's", `'"`])],
         null,
         {
@@ -204,7 +207,7 @@ describe('DtoValidationPipe', () => {
         },
       ],
       [
-        '@IsEnum of strings',
+        '@IsEnum with strings',
         [IsEnum(Kind)],
         'cow',
         {
@@ -214,7 +217,7 @@ describe('DtoValidationPipe', () => {
         },
       ],
       [
-        '@IsEnum of numbers',
+        '@IsEnum with numbers',
         [IsEnum(Size)],
         5,
         { type: 'enum', msg: 'Input should be 1 or 2', ctx: { expected: '1 or 2' } },
@@ -229,17 +232,17 @@ describe('DtoValidationPipe', () => {
           ctx: { pattern: '^a+$' },
         },
       ],
-      ['any other', [IsEmail()], 'b', { type: 'value_error', msg: 'x must be an email' }],
+      ['another rule', [IsEmail()], 'b', { type: 'value_error', msg: 'x must be an email' }],
       [
-        'any other, on a list',
+        'another rule, on a list',
         [ArrayMinSize(1)],
         [],
         { type: 'value_error', msg: 'x must contain at least 1 elements' },
       ],
-      ['a type before a length', [MinLength(3), IsString()], 5, stringType],
-      ['a type before a rule without words', [IsEmail(), IsString()], 5, stringType],
+      ['a type rule before a length rule', [MinLength(3), IsString()], 5, STRING_TYPE],
+      ['a type rule before another rule', [IsEmail(), IsString()], 5, STRING_TYPE],
       [
-        'a length before a pattern',
+        'a length rule before a pattern rule',
         [Matches(/^a+$/), MinLength(3)],
         'b',
         {
@@ -249,13 +252,13 @@ describe('DtoValidationPipe', () => {
         },
       ],
       [
-        'the first of several without words',
+        'the first of several other rules',
         [IsEmail(), ArrayMinSize(1)],
         'b',
         { type: 'value_error', msg: 'x must be an email' },
       ],
       [
-        'of two patterns the one that does not match',
+        'the pattern that does not match',
         [Matches(/[A-Z]/), Matches(/[0-9]/)],
         'a1',
         {
@@ -265,52 +268,52 @@ describe('DtoValidationPipe', () => {
         },
       ],
       [
-        'the words of the author',
+        'the message option of a rule',
         [IsEmail({}, { message: 'no address' })],
         'b',
         { type: 'value_error', msg: 'no address' },
       ],
       [
-        'a rule that answers later',
+        'an asynchronous rule',
         [Validate(IsFree)],
         'taken',
         { type: 'value_error', msg: 'the name is taken' },
       ],
-    ])('%s', async (_, rules, x, { type, msg, ...ctx }) => {
-      expect(await validate(dtoOf(...rules), { x })).toEqual({
+    ])('returns the error of %s', async (_, rules, x, { type, msg, ...ctx }) => {
+      expect(await transform(createDto(...rules), { x })).toEqual({
         detail: [{ type, loc: ['body', 'x'], msg, input: x, ...ctx }],
       });
     });
 
     it.each<[object]>([[{}], [{ X: 1 }], [{ y: null, constructor: 1 }]])(
-      'absent from %j',
+      'returns missing when the body is %j',
       async (body) => {
-        expect(await validate(dtoOf(IsInt(), Min(1)), body)).toEqual({
-          detail: [{ type: 'missing', loc: ['body', 'x'], msg: 'Field required', input: body }],
+        expect(await transform(createDto(IsInt(), Min(1)), body)).toEqual({
+          detail: [{ ...MISSING, loc: ['body', 'x'], input: body }],
         });
       },
     );
 
-    it('in the order of the keys that a client reads', async () => {
-      const answer = await validate(dtoOf(Min(1)), { x: 0 });
-      expect(JSON.stringify(answer)).toBe(
+    it('returns the keys in the order of FastAPI', async () => {
+      const response = await transform(createDto(Min(1)), { x: 0 });
+      expect(JSON.stringify(response)).toBe(
         '{"detail":[{"type":"greater_than_equal","loc":["body","x"],"msg":"Input should be greater than or equal to 1","input":0,"ctx":{"ge":1}}]}',
       );
     });
   });
 
-  describe('says where in a list or a nested object it is wrong', () => {
-    const owner = dtoOf(
+  describe('for a list or a nested object', () => {
+    const owner = createDto(
       IsDefined(),
       ValidateNested(),
       Nested(() => Owner),
     );
-    const owners = dtoOf(
+    const owners = createDto(
       IsArray(),
       ValidateNested({ each: true }),
       Nested(() => Owner),
     );
-    const tags = dtoOf(
+    const tags = createDto(
       IsArray(),
       IsString({ each: true }),
       MinLength(2, { each: true }),
@@ -322,61 +325,49 @@ describe('DtoValidationPipe', () => {
         'a field of an object',
         owner,
         { name: 5 },
-        [{ ...stringType, loc: ['body', 'x', 'name'], input: 5 }],
+        [{ ...STRING_TYPE, loc: ['body', 'x', 'name'], input: 5 }],
       ],
       [
         'an absent field of an object',
         owner,
         { age: 3 },
-        [{ type: 'missing', msg: 'Field required', loc: ['body', 'x', 'name'], input: { age: 3 } }],
+        [{ ...MISSING, loc: ['body', 'x', 'name'], input: { age: 3 } }],
       ],
       [
-        'a value in place of an object',
+        'a string instead of an object',
         owner,
         'a',
-        [{ ...modelType, loc: ['body', 'x'], input: 'a' }],
+        [{ ...MODEL_TYPE, loc: ['body', 'x'], input: 'a' }],
       ],
       [
-        'null in place of an object',
+        'null instead of an object',
         owner,
         null,
-        [{ ...modelType, loc: ['body', 'x'], input: null }],
+        [{ ...MODEL_TYPE, loc: ['body', 'x'], input: null }],
       ],
       [
-        'the items of a list of objects',
+        'items of a list of objects',
         owners,
         [1, { name: 'a' }, { name: 1, age: 'b' }, null],
         [
-          { ...modelType, loc: ['body', 'x', 0], input: 1 },
-          { ...stringType, loc: ['body', 'x', 2, 'name'], input: 1 },
-          {
-            type: 'int_type',
-            msg: 'Input should be a valid integer',
-            loc: ['body', 'x', 2, 'age'],
-            input: 'b',
-          },
-          { ...modelType, loc: ['body', 'x', 3], input: null },
+          { ...MODEL_TYPE, loc: ['body', 'x', 0], input: 1 },
+          { ...STRING_TYPE, loc: ['body', 'x', 2, 'name'], input: 1 },
+          { ...INT_TYPE, loc: ['body', 'x', 2, 'age'], input: 'b' },
+          { ...MODEL_TYPE, loc: ['body', 'x', 3], input: null },
         ],
       ],
       [
-        'an object in place of a list of objects',
+        'an object instead of a list of objects',
         owners,
         { name: 5 },
-        [
-          {
-            type: 'list_type',
-            msg: 'Input should be a valid list',
-            loc: ['body', 'x'],
-            input: { name: 5 },
-          },
-        ],
+        [{ ...LIST_TYPE, loc: ['body', 'x'], input: { name: 5 } }],
       ],
       [
-        'the items of a list of values, each by its first fault',
+        'items of a list of strings, each with its first error',
         tags,
         ['ab', 1, 'c', null, 'taken', 'ok'],
         [
-          { ...stringType, loc: ['body', 'x', 1], input: 1 },
+          { ...STRING_TYPE, loc: ['body', 'x', 1], input: 1 },
           {
             type: 'string_too_short',
             msg: 'String should have at least 2 characters',
@@ -384,55 +375,43 @@ describe('DtoValidationPipe', () => {
             input: 'c',
             ctx: { min_length: 2 },
           },
-          { ...stringType, loc: ['body', 'x', 3], input: null },
-          {
-            type: 'value_error',
-            msg: 'the name is taken',
-            loc: ['body', 'x', 4],
-            input: 'taken',
-          },
+          { ...STRING_TYPE, loc: ['body', 'x', 3], input: null },
+          { type: 'value_error', msg: 'the name is taken', loc: ['body', 'x', 4], input: 'taken' },
         ],
       ],
       [
-        'a list in place of an object',
+        'an empty list instead of an object',
         owner,
         [],
-        [{ ...modelType, loc: ['body', 'x'], input: [] }],
+        [{ ...MODEL_TYPE, loc: ['body', 'x'], input: [] }],
       ],
       [
-        'a list of right objects in place of an object',
+        'a list of valid objects instead of an object',
         owner,
         [{ name: 'a' }],
-        [{ ...modelType, loc: ['body', 'x'], input: [{ name: 'a' }] }],
+        [{ ...MODEL_TYPE, loc: ['body', 'x'], input: [{ name: 'a' }] }],
       ],
       [
-        'an object in place of a list, where only its items have rules',
-        dtoOf(
+        'an object instead of a list that only has rules for its items',
+        createDto(
           ValidateNested({ each: true }),
           Nested(() => Owner),
         ),
         { name: 'a' },
-        [
-          {
-            type: 'list_type',
-            msg: 'Input should be a valid list',
-            loc: ['body', 'x'],
-            input: { name: 'a' },
-          },
-        ],
+        [{ ...LIST_TYPE, loc: ['body', 'x'], input: { name: 'a' } }],
       ],
       [
-        'a list in place of an object, deep inside others',
+        'a list instead of a deeply nested object',
         owners,
         [
           { name: 'a', home: { keeper: { name: 'b' } } },
           { name: 'a', home: { keeper: [] } },
         ],
-        [{ ...modelType, loc: ['body', 'x', 1, 'home', 'keeper'], input: [] }],
+        [{ ...MODEL_TYPE, loc: ['body', 'x', 1, 'home', 'keeper'], input: [] }],
       ],
       [
-        'the items that failed, when they were changed before they were checked',
-        dtoOf(
+        'items of a list that @Transform changed',
+        createDto(
           Transform(({ value }: { value: string[] }) => value.map((item) => item.trim())),
           MinLength(1, { each: true }),
         ),
@@ -448,8 +427,8 @@ describe('DtoValidationPipe', () => {
         ],
       ],
       [
-        'the items of a list that was made of a text',
-        dtoOf(
+        'items of a list that @Transform created from a string',
+        createDto(
           Transform(({ value }: { value: string }) => value.split(',')),
           IsIn(['a', 'b'], { each: true }),
         ),
@@ -465,39 +444,32 @@ describe('DtoValidationPipe', () => {
         ],
       ],
       [
-        'an absent field of an object that was made of null',
-        dtoOf(
+        'an absent field of an object that @Transform created from null',
+        createDto(
           Transform(() => new Owner()),
           ValidateNested(),
         ),
         null,
-        [{ type: 'missing', msg: 'Field required', loc: ['body', 'x', 'name'], input: null }],
+        [{ ...MISSING, loc: ['body', 'x', 'name'], input: null }],
       ],
       [
-        'a value in place of a list of values',
+        'a string instead of a list of strings',
         tags,
         'abc',
-        [
-          {
-            type: 'list_type',
-            msg: 'Input should be a valid list',
-            loc: ['body', 'x'],
-            input: 'abc',
-          },
-        ],
+        [{ ...LIST_TYPE, loc: ['body', 'x'], input: 'abc' }],
       ],
       [
-        'a value in place of a list, where only its items have rules',
-        dtoOf(IsString({ each: true })),
+        'a number instead of a list that only has rules for its items',
+        createDto(IsString({ each: true })),
         5,
-        [{ type: 'list_type', msg: 'Input should be a valid list', loc: ['body', 'x'], input: 5 }],
+        [{ ...LIST_TYPE, loc: ['body', 'x'], input: 5 }],
       ],
-    ])('%s', async (_, dto, x, detail) => {
-      expect(await validate(dto, { x })).toEqual({ detail });
+    ])('returns the location of %s', async (_, dto, x, detail) => {
+      expect(await transform(dto, { x })).toEqual({ detail });
     });
   });
 
-  describe('answers for the whole body', () => {
+  describe('for a whole value', () => {
     class Pet extends Owner {
       @IsIn(['dog', 'cat'])
       kind!: string;
@@ -506,17 +478,12 @@ describe('DtoValidationPipe', () => {
       vaccinated!: boolean;
     }
 
-    it('with one entry for each field, in their order, those of a base class first', async () => {
+    it('returns an entry for each field, in order, those of the base class first', async () => {
       const body = { vaccinated: 'a', kind: 'b', age: 'c', more: 1 };
-      expect(await validate(Pet, body)).toEqual({
+      expect(await transform(Pet, body)).toEqual({
         detail: [
-          { type: 'missing', loc: ['body', 'name'], msg: 'Field required', input: body },
-          {
-            type: 'int_type',
-            loc: ['body', 'age'],
-            msg: 'Input should be a valid integer',
-            input: 'c',
-          },
+          { ...MISSING, loc: ['body', 'name'], input: body },
+          { ...INT_TYPE, loc: ['body', 'age'], input: 'c' },
           {
             type: 'literal_error',
             loc: ['body', 'kind'],
@@ -534,49 +501,52 @@ describe('DtoValidationPipe', () => {
       });
     });
 
-    it.each([undefined, null])('when it is %s', async (body) => {
-      expect(await validate(Pet, body)).toEqual({
-        detail: [{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }],
+    it.each([undefined, null])('returns missing when the body is %s', async (body) => {
+      expect(await transform(Pet, body)).toEqual({
+        detail: [{ ...MISSING, loc: ['body'], input: null }],
       });
     });
 
-    it.each([['a'], [5], [false], [[]], [[{ name: 'a' }]]])('when it is %j', async (body) => {
-      expect(await validate(Pet, body)).toEqual({
-        detail: [{ ...modelType, loc: ['body'], input: body }],
-      });
-    });
+    it.each([['a'], [5], [false], [[]], [[{ name: 'a' }]]])(
+      'returns model_attributes_type when the body is %j',
+      async (body) => {
+        expect(await transform(Pet, body)).toEqual({
+          detail: [{ ...MODEL_TYPE, loc: ['body'], input: body }],
+        });
+      },
+    );
 
     it.each([
       ['query', 'query'],
       ['param', 'path'],
-    ] as const)('and for a DTO of @%s', async (type, location) => {
-      expect(await validate(dtoOf(IsString()), {}, type)).toEqual({
-        detail: [{ type: 'missing', loc: [location, 'x'], msg: 'Field required', input: {} }],
+    ] as const)('validates the DTO of @%s, located in %s', async (type, location) => {
+      expect(await transform(createDto(IsString()), {}, type)).toEqual({
+        detail: [{ ...MISSING, loc: [location, 'x'], input: {} }],
       });
     });
   });
 
   it.each<[string, Type, unknown]>([
-    ['a rule', dtoOf(IsEmail()), '\ud800'],
+    ['a rule', createDto(IsEmail()), '\ud800'],
     [
       'a conversion',
-      dtoOf(
+      createDto(
         Nested(() => Number),
         IsInt(),
       ),
       { valueOf: 1, toString: 1 },
     ],
-  ])('answers 422 to what %s cannot take', async (_, dto, x) => {
+  ])('rejects input on which %s throws', async (_, dto, x) => {
     jest.spyOn(Logger.prototype, 'warn').mockReturnValueOnce(undefined);
-    expect(await validate(dto, { x })).toEqual({
+    expect(await transform(dto, { x })).toEqual({
       detail: [
         { type: 'value_error', loc: ['body'], msg: 'Input could not be validated', input: { x } },
       ],
     });
   });
 
-  it('does not take the failure of a rule for a fault of the client', async () => {
-    const broken = dtoOf(
+  it('rethrows the error of a rule that failed', async () => {
+    const broken = createDto(
       ValidateBy({
         name: 'broken',
         validator: {
@@ -586,46 +556,46 @@ describe('DtoValidationPipe', () => {
         },
       }),
     );
-    await expect(validate(broken, { x: 1 })).rejects.toThrow('no database');
+    await expect(transform(broken, { x: 1 })).rejects.toThrow('no database');
   });
 
-  it('leaves nested objects alone where a condition takes their rules away', async () => {
-    const optional = dtoOf(
+  it('does not validate nested objects that @ValidateIf excludes', async () => {
+    const optional = createDto(
       ValidateIf(() => false),
       ValidateNested(),
       Nested(() => Owner),
     );
-    expect(await validate(optional, { x: [] })).toEqual({ x: [] });
+    expect(await transform(optional, { x: [] })).toEqual({ x: [] });
   });
 
-  describe('hands on', () => {
-    it('an instance of the DTO, without keys that it does not have', async () => {
+  describe('with valid input', () => {
+    it('returns an instance of the DTO without unknown keys', async () => {
       const body = { name: 'a', age: 3, admin: true, toString: 1 };
-      const dto = await validate(Owner, body);
+      const dto = await transform(Owner, body);
       expect(dto).toBeInstanceOf(Owner);
       expect(dto).toEqual({ name: 'a', age: 3 });
     });
 
-    it('nothing of a prototype that a client sends, and quotes it all the same', async () => {
+    it('does not apply a __proto__ key, and returns it in the input of errors', async () => {
       const text =
         '{"name":{"constructor":5,"__proto__":{"a":1},"prototype":[]},"__proto__":{"b":1}}';
-      const answer = await validate(Owner, JSON.parse(text));
-      expect(JSON.stringify(answer)).toBe(
+      const response = await transform(Owner, JSON.parse(text));
+      expect(JSON.stringify(response)).toBe(
         '{"detail":[{"type":"string_type","loc":["body","name"],"msg":"Input should be a valid string","input":{"constructor":5,"__proto__":{"a":1},"prototype":[]}}]}',
       );
-      const dto = await validate(Owner, JSON.parse('{"name":"a","__proto__":{"admin":true}}'));
+      const dto = await transform(Owner, JSON.parse('{"name":"a","__proto__":{"admin":true}}'));
       expect(dto).toEqual({ name: 'a' });
       expect((dto as { admin?: unknown }).admin).toBeUndefined();
     });
 
     it.each([String, Number, Boolean, Array, Object, undefined])(
-      'what is for no DTO, such as a %p, as it is',
+      'returns a value of type %p unchanged',
       async (metatype) => {
         expect(await pipe.transform('a', { type: 'body', metatype: metatype as Type })).toBe('a');
       },
     );
 
-    it('what another decorator than @Body, @Query or @Param gives, as it is', async () => {
+    it('returns the value of a custom decorator unchanged', async () => {
       expect(await pipe.transform('a', { type: 'custom', metatype: Owner })).toBe('a');
     });
   });
