@@ -1,14 +1,16 @@
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
+import request, { type Response } from 'supertest';
 import { createTestApp, type TestApp } from '../fixtures/app.js';
-import { type Answer, send } from '../fixtures/http.js';
+import { parseResponses, sendRaw } from '../fixtures/http.js';
 
 const ISO_UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const LOGGING = '/v1/health/smoke-test';
 const ECHO = '/api/v1/system/smoke-test';
-const JSON_TYPE = { 'Content-Type': 'application/json' };
 
-/** The systems that are asked by GET: where, and the body with T for the time of the answer. */
-const CHECKS: [system: string, path: string, body: string][] = [
+/** The smoke checks A to D: system, path, and body with `T` instead of the time. */
+const GET_CHECKS: [system: string, path: string, body: string][] = [
   [
     'A',
     '/api/v1/smoke-test',
@@ -22,7 +24,7 @@ const CHECKS: [system: string, path: string, body: string][] = [
   ],
   [
     'D',
-    '/v1/health/smoke-test',
+    LOGGING,
     '{"status":"ok","message":"PetSage service is running and logging is operational.","timestamp":"T"}',
   ],
 ];
@@ -38,17 +40,26 @@ beforeEach(() => {
   log.length = 0;
 });
 
-/** The body with its time, which must be that of the request, replaced by T. */
-function withoutTime({ text }: Answer, sentAt: number): string {
-  return text.replace(/(?<="timestamp":")[^"]+/, (time) => {
-    expect(time).toMatch(ISO_UTC);
-    expect(Date.parse(time)).toBeGreaterThanOrEqual(sentAt);
-    expect(Date.parse(time)).toBeLessThanOrEqual(Date.now());
+function get(path: string) {
+  return request(app.getHttpServer()).get(path);
+}
+
+/** Sends an echo request with the JSON text of a body. */
+function postEcho(json: string) {
+  return request(app.getHttpServer()).post(ECHO).type('json').send(json);
+}
+
+/** Replaces the timestamp by `T` and checks that it lies between the request and now. */
+function replaceTimestamp({ text }: Response, sentAt: number): string {
+  return text.replace(/(?<="timestamp":")[^"]+/, (timestamp) => {
+    expect(timestamp).toMatch(ISO_UTC);
+    expect(Date.parse(timestamp)).toBeGreaterThanOrEqual(sentAt);
+    expect(Date.parse(timestamp)).toBeLessThanOrEqual(Date.now());
     return 'T';
   });
 }
 
-function expectFreshJson({ headers }: Answer): void {
+function expectJsonHeaders({ headers }: Response): void {
   expect(headers).toMatchObject({
     'content-type': 'application/json',
     'cache-control': 'no-store',
@@ -58,60 +69,46 @@ function expectFreshJson({ headers }: Answer): void {
   expect(headers).not.toHaveProperty('x-powered-by');
 }
 
-describe.each(CHECKS)('system %s, GET %s', (_, path, body) => {
-  it('answers 200 with the very words', async () => {
+describe.each(GET_CHECKS)('system %s: GET %s', (_, path, body) => {
+  it('returns 200 with the exact body', async () => {
     const sentAt = Date.now();
-    const answer = await send(app, 'GET', path);
-    expect(answer.status).toBe(200);
-    expect(withoutTime(answer, sentAt)).toBe(body);
-    expectFreshJson(answer);
+    const response = await get(path).expect(200);
+    expect(replaceTimestamp(response, sentAt)).toBe(body);
+    expectJsonHeaders(response);
   });
 
-  it('answers the same with a slash behind it, with a query and with a body', async () => {
+  it.each([
+    ['a trailing slash', () => get(`${path}/`)],
+    ['a query', () => get(`${path}?a=%zz&a[b]=1`)],
+    ['a body', () => get(path).type('json').send('{"broken')],
+    ['If-None-Match', () => get(path).set('If-None-Match', '*')],
+    [
+      'If-Modified-Since',
+      () => get(path).set('If-Modified-Since', 'Fri, 01 Jan 2100 00:00:00 GMT'),
+    ],
+    ['another Accept', () => get(path).set('Accept', 'text/html')],
+  ])('returns the same with %s', async (_, send) => {
     const sentAt = Date.now();
-    const answers = await Promise.all([
-      send(app, 'GET', `${path}/`),
-      send(app, 'GET', `${path}?a=%zz&a[b]=1`),
-      send(app, 'GET', path, JSON_TYPE, '{"broken'),
-    ]);
-    for (const answer of answers) {
-      expect(answer.status).toBe(200);
-      expect(withoutTime(answer, sentAt)).toBe(body);
-    }
+    const response = await send().expect(200);
+    expect(replaceTimestamp(response, sentAt)).toBe(body);
   });
 
-  it('answers HEAD with the headers of GET and no body', async () => {
-    const head = await send(app, 'HEAD', path);
-    const get = await send(app, 'GET', path);
-    expect(head.status).toBe(200);
-    expect(head.text).toBe('');
-    expectFreshJson(head);
-    expect(Object.keys(head.headers)).toEqual(Object.keys(get.headers));
-    expect(head.headers['content-length']).toBe(get.headers['content-length']);
-  });
-
-  it.each<Record<string, string>>([
-    { 'If-None-Match': '*' },
-    { 'If-Modified-Since': 'Fri, 01 Jan 2100 00:00:00 GMT' },
-    { Accept: 'text/html' },
-  ])('answers 200 to %j', async (headers) => {
-    const answer = await send(app, 'GET', path, headers);
-    expect(answer.status).toBe(200);
-    expect(answer.text).not.toBe('');
+  it('responds to HEAD with the headers of GET and no body', async () => {
+    const head = await request(app.getHttpServer()).head(path).expect(200);
+    expect(head.text).toBeUndefined();
+    expectJsonHeaders(head);
+    const response = await get(path);
+    expect(Object.keys(head.headers as object)).toEqual(Object.keys(response.headers as object));
+    expect(head.get('Content-Length')).toBe(response.get('Content-Length'));
   });
 });
 
-describe('system D, GET /v1/health/smoke-test', () => {
-  it('writes exactly one record for each call, with the id of the response', async () => {
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () => send(app, 'GET', '/v1/health/smoke-test')),
-    );
-    const ids = answers.map(({ headers }) => headers['x-request-id']);
+describe('system D: GET /v1/health/smoke-test', () => {
+  it('writes exactly one record per request, with the X-Request-Id of the response', async () => {
+    const responses = await Promise.all(Array.from({ length: 20 }, () => get(LOGGING)));
+    const ids = responses.map((response) => String(response.get('X-Request-Id')));
     expect(new Set(ids).size).toBe(20);
-    const byId = (a: string, b: string) => a.localeCompare(b);
-    expect(log.map(({ requestId }) => String(requestId)).sort(byId)).toEqual(
-      ids.map(String).sort(byId),
-    );
+    expect(log.map(({ requestId }) => String(requestId)).sort()).toEqual(ids.sort());
     for (const record of log) {
       expect(record).toEqual({
         level: 'info',
@@ -128,92 +125,85 @@ describe('system D, GET /v1/health/smoke-test', () => {
     }
   });
 
-  it('writes the id that the caller sent', async () => {
-    await send(app, 'GET', '/v1/health/smoke-test', { 'X-Request-Id': 'probe:7' });
+  it('writes the X-Request-Id of the caller', async () => {
+    await get(LOGGING).set('X-Request-Id', 'probe:7').expect(200);
     expect(log).toEqual([expect.objectContaining({ requestId: 'probe:7' })]);
   });
 });
 
-describe('the other systems', () => {
+describe('systems A, B, C and E', () => {
   it('write nothing to the log', async () => {
-    await send(app, 'GET', '/api/v1/smoke-test');
-    await send(app, 'GET', '/system/healthz');
-    await send(app, 'GET', '/smoke-test');
-    await send(app, 'POST', ECHO, JSON_TYPE, '{"ping":"secret"}');
-    await send(app, 'POST', ECHO, JSON_TYPE, '{"ping":["secret"]}');
+    await get('/api/v1/smoke-test').expect(200);
+    await get('/system/healthz').expect(200);
+    await get('/smoke-test').expect(200);
+    await postEcho('{"ping":"secret"}').expect(200);
+    await postEcho('{"ping":["secret"]}').expect(422);
     expect(log).toEqual([]);
   });
 });
 
-describe('system E, POST /api/v1/system/smoke-test', () => {
-  /** The text of a JSON value's echo, or of the error. */
-  async function echo(json: string): Promise<Answer> {
-    return send(app, 'POST', ECHO, JSON_TYPE, `{"ping":${json}}`);
-  }
-
-  it('answers 200 with the very words', async () => {
+describe('system E: POST /api/v1/system/smoke-test', () => {
+  it('returns 200 with the exact body', async () => {
     const sentAt = Date.now();
-    const answer = await echo('"hello"');
-    expect(answer.status).toBe(200);
-    expect(withoutTime(answer, sentAt)).toBe(
+    const response = await postEcho('{"ping":"hello"}').expect(200);
+    expect(replaceTimestamp(response, sentAt)).toBe(
       '{"status":"ok","message":"PetSage system is operational.","pong":"hello","timestamp":"T"}',
     );
-    expectFreshJson(answer);
+    expectJsonHeaders(response);
   });
 
   it.each([
-    ['the empty text', ''],
+    ['an empty string', ''],
     ['emoji', '🐕‍🦺👩🏽‍⚕️'],
     ['right-to-left text', 'שלום, عالم \u202e'],
-    ['NUL and other controls', '\u0000\u0001\u001f\u007f'],
+    ['NUL and other control characters', '\u0000\u0001\u001f\u007f'],
     ['a lone surrogate', '\ud800'],
     ['90 kB', 'é'.repeat(45_000)],
   ])('echoes %s unchanged', async (_, ping) => {
-    const answer = await echo(JSON.stringify(ping));
-    expect(answer.status).toBe(200);
-    expect((JSON.parse(answer.text) as { pong: string }).pong).toBe(ping);
+    const response = await postEcho(JSON.stringify({ ping })).expect(200);
+    expect(response.body).toMatchObject({ pong: ping });
   });
 
-  it('ignores other keys', async () => {
-    const body = '{"ping":"a","pong":"b","status":"bad","__proto__":{"ping":"c"}}';
-    const answer = await send(app, 'POST', `${ECHO}/`, JSON_TYPE, body);
-    expect(answer.status).toBe(200);
-    expect(JSON.parse(answer.text)).toMatchObject({ status: 'ok', pong: 'a' });
+  it('ignores unknown keys', async () => {
+    const json = '{"ping":"a","pong":"b","status":"bad","__proto__":{"ping":"c"}}';
+    const response = await postEcho(json).expect(200);
+    expect(response.body).toMatchObject({ status: 'ok', pong: 'a' });
   });
 
-  it('takes a compressed body', async () => {
-    const { gzipSync } = await import('node:zlib');
-    const headers = { ...JSON_TYPE, 'Content-Encoding': 'gzip' };
-    const answer = await send(app, 'POST', ECHO, headers, gzipSync('{"ping":"a"}'));
-    expect(answer.status).toBe(200);
-    expect(JSON.parse(answer.text)).toMatchObject({ pong: 'a' });
+  it('accepts a trailing slash and a gzip body', async () => {
+    const response = await request(app.getHttpServer())
+      .post(`${ECHO}/`)
+      .type('json')
+      .set('Content-Encoding', 'gzip')
+      .serialize((body) => body as string)
+      .send(gzipSync('{"ping":"a"}'))
+      .expect(200);
+    expect(response.body).toMatchObject({ pong: 'a' });
   });
 
-  it('echoes whatever JSON string it is sent', async () => {
+  it('echoes any string unchanged', async () => {
     const anyString = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({ unit: 'grapheme' }),
-      // Every UTF-16 code unit, lone surrogates too.
+      // Any UTF-16 code units, including lone surrogates.
       fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
     );
     await fc.assert(
       fc.asyncProperty(anyString, async (ping) => {
-        const answer = await echo(JSON.stringify(ping));
-        expect(answer.status).toBe(200);
-        expect((JSON.parse(answer.text) as { pong: string }).pong).toBe(ping);
+        const response = await postEcho(JSON.stringify({ ping })).expect(200);
+        expect(response.body).toMatchObject({ pong: ping });
       }),
       { numRuns: 300 },
     );
   });
 
-  it('answers 422 with the right entry to any JSON value that is no string', async () => {
-    const noString = fc.jsonValue().filter((value) => typeof value !== 'string');
+  it('returns 422 string_type for any other JSON value', async () => {
+    const otherValue = fc.jsonValue().filter((value) => typeof value !== 'string');
     await fc.assert(
-      fc.asyncProperty(noString, async (value) => {
+      fc.asyncProperty(otherValue, async (value) => {
         const json = JSON.stringify(value);
-        const answer = await echo(json);
-        expect(answer.status).toBe(422);
-        expect(answer.text).toBe(
+        const { text } = await postEcho(`{"ping":${json}}`).expect(422);
+        expect(text).toBe(
           `{"detail":[{"type":"string_type","loc":["body","ping"],"msg":"Input should be a valid string","input":${json}}]}`,
         );
       }),
@@ -221,23 +211,32 @@ describe('system E, POST /api/v1/system/smoke-test', () => {
     );
   });
 
-  it('never answers 5xx, whatever the body, its type and its encoding', async () => {
-    const body = fc.oneof(
-      fc.json(),
-      fc.string(),
+  it('returns no 5xx for any body, content type and content encoding', async () => {
+    const anyBody = fc.oneof(
+      fc.json().map((json) => Buffer.from(json)),
+      fc.string().map((text) => Buffer.from(text)),
       fc.uint8Array().map((bytes) => Buffer.from(bytes)),
     );
-    const contentType = fc.oneof(
+    const anyType = fc.oneof(
       fc.constantFrom('application/json', 'application/json; charset=utf-16', 'text/plain', ''),
       fc.stringMatching(/^[!-~]{0,20}$/),
     );
-    const encoding = fc.constantFrom('identity', 'gzip', 'deflate', 'br', 'zip', '');
+    const anyEncoding = fc.constantFrom('identity', 'gzip', 'deflate', 'br', 'zip', '');
     await fc.assert(
-      fc.asyncProperty(body, contentType, encoding, async (bytes, type, coding) => {
-        const headers = { 'Content-Type': type, 'Content-Encoding': coding };
-        const answer = await send(app, 'POST', ECHO, headers, bytes);
-        expect(answer.status).toBeLessThan(500);
-        expect(JSON.parse(answer.text)).toHaveProperty(answer.status === 200 ? 'pong' : 'detail');
+      fc.asyncProperty(anyBody, anyType, anyEncoding, async (body, type, encoding) => {
+        const head = [
+          `POST ${ECHO} HTTP/1.1`,
+          'Host: a',
+          'Connection: close',
+          `Content-Type: ${type}`,
+          `Content-Encoding: ${encoding}`,
+          `Content-Length: ${body.length}`,
+        ];
+        const bytes = Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]);
+        const [response] = parseResponses(await sendRaw(app, bytes));
+        expect(response?.status).toBeLessThan(500);
+        const property = response?.status === 200 ? 'pong' : 'detail';
+        expect(JSON.parse(String(response?.body))).toHaveProperty(property);
       }),
       { numRuns: 500 },
     );
