@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { runToEnd, startService, stopService } from './fixtures/process.js';
+import request from 'supertest';
+import { openUpload } from './fixtures/http.js';
+import { parseLog } from './fixtures/log-records.js';
+import { runService, startService, stopService } from './fixtures/process.js';
 import { waitFor } from './fixtures/wait-for.js';
 
 const SOURCES = [
@@ -17,12 +18,11 @@ const SOURCES = [
   'src',
 ];
 
-/** A feature as a developer writes one, in the files where a reader looks for them. */
+/** The files of a feature, by path. */
 const PET_PROFILE = {
   'pet-profile.module.ts': `
     import { Module } from '@nestjs/common';
     import { PetProfileController } from './pet-profile.controller.js';
-
     import { RegistryIndicator } from './registry.indicator.js';
 
     @Module({ controllers: [PetProfileController], providers: [RegistryIndicator] })
@@ -56,8 +56,12 @@ const PET_PROFILE = {
     @Controller('pet-profile')
     export class PetProfileController {
       @Post()
-      @ApiOperation({ summary: 'Add a pet', description: 'Adds a pet to the profiles of pets.' })
-      @ApiCreatedResponse({ description: 'The pet was added.', type: PetProfile })
+      @ApiOperation({
+        operationId: 'addPetProfile',
+        summary: 'Add a pet profile',
+        description: 'Returns the added profile.',
+      })
+      @ApiCreatedResponse({ description: 'The added profile.', type: PetProfile })
       add(@Body() profile: PetProfile): PetProfile {
         return profile;
       }
@@ -76,7 +80,7 @@ const PET_PROFILE = {
       @IsInt()
       age!: number;
 
-      @ApiProperty({ description: 'Who it came from.', required: false, type: () => PetProfile })
+      @ApiProperty({ description: 'The profile of the mother.', required: false, type: () => PetProfile })
       @IsOptional()
       @ValidateNested()
       @Type(() => PetProfile)
@@ -84,18 +88,11 @@ const PET_PROFILE = {
     }`,
 };
 
-/** Whether nobody takes connections. */
-async function refused(url: string): Promise<boolean> {
-  return fetch(url).then(
-    () => false,
-    () => true,
-  );
-}
-
-describe('a folder that is dropped into src/features', () => {
+describe('a folder in src/features', () => {
   let project: string;
-  const run = (...args: string[]) => promisify(execFile)(process.execPath, args, { cwd: project });
-  const bundle = () => run('scripts/bundle.js');
+  const runScript = (...args: string[]) =>
+    promisify(execFile)(process.execPath, args, { cwd: project });
+  const bundle = () => runScript('scripts/bundle.js');
 
   beforeAll(async () => {
     project = await mkdtemp(join(tmpdir(), 'petsage-project-'));
@@ -103,10 +100,10 @@ describe('a folder that is dropped into src/features', () => {
     await symlink(resolve('node_modules'), join(project, 'node_modules'));
     for (const [path, source] of Object.entries(PET_PROFILE)) {
       const file = join(project, 'src/features/pet-profile', path);
-      await mkdir(join(file, '..'), { recursive: true });
+      await mkdir(dirname(file), { recursive: true });
       await writeFile(file, source);
     }
-    await run(resolve('node_modules/@nestjs/cli/bin/nest.js'), 'build');
+    await runScript(resolve('node_modules/@nestjs/cli/bin/nest.js'), 'build');
     await bundle();
   });
 
@@ -116,25 +113,17 @@ describe('a folder that is dropped into src/features', () => {
 
   it('is served, validated and documented without another edit', async () => {
     const service = await startService({ cwd: project });
-    const add = async (body: string) => {
-      const headers = { 'Content-Type': 'application/json' };
-      const answer = await fetch(`${service.url}/pet-profile`, { method: 'POST', headers, body });
-      return [answer.status, (await answer.json()) as unknown];
-    };
-    expect(await add('{"name":"Rex","age":3,"owner":"me"}')).toEqual([
-      201,
-      { name: 'Rex', age: 3 },
-    ]);
-    expect(await add('{"age":"three"}')).toEqual([
-      422,
-      {
+    await request(service.url)
+      .post('/pet-profile')
+      .send({ name: 'Rex', age: 3, owner: 'me' })
+      .expect(201, { name: 'Rex', age: 3 });
+    const input = { age: 'three' };
+    await request(service.url)
+      .post('/pet-profile')
+      .send(input)
+      .expect(422, {
         detail: [
-          {
-            type: 'missing',
-            loc: ['body', 'name'],
-            msg: 'Field required',
-            input: { age: 'three' },
-          },
+          { type: 'missing', loc: ['body', 'name'], msg: 'Field required', input },
           {
             type: 'int_type',
             loc: ['body', 'age'],
@@ -142,15 +131,14 @@ describe('a folder that is dropped into src/features', () => {
             input: 'three',
           },
         ],
-      },
-    ]);
-    const document = await fetch(`${service.url}/openapi.json`);
-    expect(await document.json()).toMatchObject({
+      });
+    const document = await request(service.url).get('/openapi.json').expect(200);
+    expect(document.body).toMatchObject({
       paths: {
         '/system/healthz': {},
         '/pet-profile': {
           post: {
-            operationId: 'PetProfile_add',
+            operationId: 'addPetProfile',
             requestBody: {
               content: { 'application/json': { example: { name: 'Rex', age: 3 } } },
             },
@@ -162,35 +150,31 @@ describe('a folder that is dropped into src/features', () => {
     await stopService(service);
   });
 
-  it('takes part in readiness, and is released after the last request', async () => {
+  it('takes part in readiness, and is destroyed after the last request', async () => {
     const service = await startService({ cwd: project });
-    const readiness = await fetch(`${service.url}/system/readyz`);
-    expect([readiness.status, await readiness.json()]).toEqual([
-      200,
-      {
+    await request(service.url)
+      .get('/system/readyz')
+      .expect(200, {
         status: 'degraded',
         checks: { event_loop: 'up', log: 'up', pet_registry: 'down' },
-      },
-    ]);
-    const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
-    socket.write(
-      'POST /pet-profile HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 22\r\n\r\n',
+      });
+    const upload = await openUpload(service, 22, { path: '/pet-profile' });
+    service.process.kill('SIGTERM');
+    await waitFor(() =>
+      fetch(`${service.url}/system/healthz`).then(
+        () => false,
+        () => true,
+      ),
     );
-    await once(socket, 'data');
-    const ended = stopService(service);
-    await waitFor(() => refused(`${service.url}/system/healthz`));
-    socket.write('{"name":"Rex","age":3}');
-    const { code, stdout } = await ended;
+    upload.write('{"name":"Rex","age":3}');
+    const { code, stdout } = await service.exit;
     expect(code).toBe(0);
-    expect(stdout.match(/"msg":"(Request completed|Released|Stopped)"/g)).toEqual([
-      '"msg":"Request completed"',
-      '"msg":"Released"',
-      '"msg":"Stopped"',
-    ]);
-    socket.destroy();
+    const messages = ['Request completed', 'Released', 'Stopped'];
+    const logged = parseLog(stdout).map(({ msg }) => String(msg));
+    expect(logged.filter((msg) => messages.includes(msg))).toEqual(messages);
   });
 
-  it('is gone when it is deleted, though a build still has it', async () => {
+  it('is ignored in dist when it is not in src', async () => {
     const stale = join(project, 'dist/features/pet-old');
     await mkdir(stale);
     const service = await startService({ cwd: project });
@@ -198,34 +182,34 @@ describe('a folder that is dropped into src/features', () => {
     await rm(stale, { recursive: true });
   });
 
-  describe('stops the start with a sentence', () => {
-    const twin = () => join(project, 'build/features/pet-twin');
-    const twinSource = () => join(project, 'src/features/pet-twin');
+  describe('aborts start-up with one line when it', () => {
+    const source = () => join(project, 'src/features/pet-twin');
+    const build = () => join(project, 'build/features/pet-twin');
 
-    /** Puts a second feature beside the first, made of its files with some words changed. */
-    async function addTwin(...changes: [string | RegExp, string][]) {
-      await mkdir(join(twin(), 'dto'), { recursive: true });
+    /** Builds a second feature: the files of the first one with replacements. */
+    async function addTwin(...replacements: [from: RegExp, to: string][]): Promise<void> {
+      await mkdir(join(build(), 'dto'), { recursive: true });
       for (const path of Object.keys(PET_PROFILE)) {
         const name = path.replace('.ts', '.js');
-        let source = await readFile(join(project, 'build/features/pet-profile', name), 'utf8');
-        for (const [from, to] of changes) source = source.replaceAll(from, to);
-        await writeFile(join(twin(), name.replace('pet-profile', 'pet-twin')), source);
+        let code = await readFile(join(project, 'build/features/pet-profile', name), 'utf8');
+        for (const [from, to] of replacements) code = code.replaceAll(from, to);
+        await writeFile(join(build(), name.replace('pet-profile', 'pet-twin')), code);
       }
       await bundle();
     }
 
     beforeEach(async () => {
-      await mkdir(twinSource());
+      await mkdir(source());
     });
 
     afterEach(async () => {
-      await rm(twin(), { recursive: true, force: true });
-      await rm(twinSource(), { recursive: true });
+      await rm(build(), { recursive: true, force: true });
+      await rm(source(), { recursive: true });
     });
 
-    it('when it has no module file, nor anything to compile', async () => {
+    it('has no module file', async () => {
       await bundle();
-      expect(await runToEnd({ cwd: project })).toEqual({
+      expect(await runService({ cwd: project })).toEqual({
         code: 1,
         stdout: '',
         stderr:
@@ -233,45 +217,43 @@ describe('a folder that is dropped into src/features', () => {
       });
     });
 
-    it('when it claims the route of another feature', async () => {
-      await addTwin(
-        [/PetProfile(?=Module|Controller|\b)/g, 'PetTwin'],
-        [/\/pet-profile(?=\.)/g, '/pet-twin'],
-      );
-      const { code, stderr } = await runToEnd({ cwd: project });
-      expect(stderr).toContain(
-        'Duplicate route: POST /pet-profile is registered by both PetProfileController#add and PetTwinController#add.',
-      );
-      expect(code).toBe(1);
-    });
-
-    it('when Nest cannot put its parts together', async () => {
-      await addTwin([/PetProfile/g, 'PetTwin'], [/pet-profile/g, 'pet-twin']);
-      const file = join(twin(), 'pet-twin.module.js');
-      const source = await readFile(file, 'utf8');
-      const provider = '{ provide: "twin", useFactory: () => 1, inject: ["nobody"] }';
-      await writeFile(file, source.replace('providers: [', `providers: [${provider}, `));
-      await bundle();
-      const { code, stdout, stderr } = await runToEnd({ cwd: project });
-      expect(stdout).toContain('"context":"ExceptionHandler","err":{');
+    it('has a route of another feature', async () => {
+      await addTwin([/PetProfile/g, 'PetTwin'], [/\/pet-profile(?=\.)/g, '/pet-twin']);
+      const { code, stderr } = await runService({ cwd: project });
       expect(code).toBe(1);
       expect(stderr).toMatch(
-        /^Nest can't resolve dependencies of the twin [^\n]*PetTwinModule[^\n]*\n$/,
+        /^[^\n]*Duplicate route: POST \/pet-profile is registered by both PetProfileController#add and PetTwinController#add\.[^\n]*\n$/,
       );
     });
 
-    it('when it claims the name of a DTO of another feature', async () => {
+    // The bundler must not rename one of two classes with the same name.
+    it('has a DTO with the name of another DTO', async () => {
       await addTwin(
         [/PetProfile(?=Module|Controller)/g, 'PetTwin'],
         [/\/pet-profile(?=\.)/g, '/pet-twin'],
-        [`'pet-profile'`, `'pet-twin'`],
+        [/'pet-profile'/g, "'pet-twin'"],
       );
-      expect(await runToEnd({ cwd: project })).toEqual({
+      expect(await runService({ cwd: project })).toEqual({
         code: 1,
         stdout: '',
         stderr:
           'dist/features/pet-twin/pet-twin.module.js: the DTO name PetProfile is already used in dist/features/pet-profile/pet-profile.module.js. Rename the class, or its @ApiSchema().\n',
       });
+    });
+
+    it('has a dependency that Nest cannot resolve', async () => {
+      const provider = '{ provide: "twin", useFactory: () => 1, inject: ["unknown"] }';
+      await addTwin(
+        [/PetProfile/g, 'PetTwin'],
+        [/pet-profile/g, 'pet-twin'],
+        [/providers: \[/g, `providers: [${provider}, `],
+      );
+      const { code, stdout, stderr } = await runService({ cwd: project });
+      expect(stdout).toContain('"context":"ExceptionHandler","err":{');
+      expect(code).toBe(1);
+      expect(stderr).toMatch(
+        /^Nest can't resolve dependencies of the twin [^\n]*PetTwinModule[^\n]*\n$/,
+      );
     });
   });
 });
