@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import request from 'supertest';
 import { type Service, startService, stopService } from './fixtures/process.js';
 
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/google-chrome'];
@@ -20,26 +21,32 @@ afterAll(async () => {
   await stopService(service);
 });
 
-/** The page, and whatever a person would not want to find in its console. */
-async function open(colorScheme: 'light' | 'dark'): Promise<{ page: Page; complaints: string[] }> {
+/**
+ * Opens `/docs` and collects what the browser reports: errors and warnings on the console, failed
+ * requests, and requests to other hosts.
+ */
+async function openDocs(
+  colorScheme: 'light' | 'dark',
+): Promise<{ page: Page; problems: string[] }> {
   const page = await browser.newPage({ colorScheme, viewport: { width: 1000, height: 1400 } });
-  const complaints: string[] = [];
+  const problems: string[] = [];
   page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+    if (['error', 'warning'].includes(message.type())) problems.push(message.text());
   });
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`));
-  page.on('request', (request) => {
-    const isHere = request.url().startsWith(`${service.url}/`) || request.url().startsWith('data:');
-    if (!isHere) complaints.push(`leaves the machine: ${request.url()}`);
+  page.on('pageerror', (error) => problems.push(error.message));
+  page.on('requestfailed', (failed) => problems.push(`request failed: ${failed.url()}`));
+  page.on('request', (sent) => {
+    const { origin, protocol } = new URL(sent.url());
+    const isLocal = origin === service.url || protocol === 'data:';
+    if (!isLocal) problems.push(`request to another host: ${sent.url()}`);
   });
   await page.goto(`${service.url}/docs`);
   await page.locator('.opblock').first().waitFor();
-  return { page, complaints };
+  return { page, problems };
 }
 
-/** How bright a page's background is: 0 is black, 1 white. */
-function brightness(page: Page): Promise<number> {
+/** Returns the brightness of the background, from 0 (black) to 1 (white). */
+function measureBrightness(page: Page): Promise<number> {
   return page.evaluate(() => {
     const isVisible = (color: string) => !/^rgba\(.*, 0\)$|^transparent$/.test(color);
     const color = [document.querySelector('.swagger-ui'), document.body, document.documentElement]
@@ -50,17 +57,17 @@ function brightness(page: Page): Promise<number> {
   });
 }
 
-describe.each(['light', 'dark'] as const)('GET /docs in a browser, %s', (colorScheme) => {
+describe.each(['light', 'dark'] as const)('Swagger UI in the %s color scheme', (colorScheme) => {
   let page: Page;
-  let complaints: string[];
+  let problems: string[];
 
   beforeAll(async () => {
-    ({ page, complaints } = await open(colorScheme));
+    ({ page, problems } = await openDocs(colorScheme));
   });
 
-  it('shows every operation of the document', async () => {
-    const answer = await fetch(`${service.url}/openapi.json`);
-    const { paths } = (await answer.json()) as OpenAPIObject;
+  it('shows every documented operation', async () => {
+    const document = await request(service.url).get('/openapi.json').expect(200);
+    const { paths } = document.body as OpenAPIObject;
     const documented = Object.entries(paths).flatMap(([path, item]) =>
       Object.keys(item as object).map((method) => `${method.toUpperCase()} ${path}`),
     );
@@ -75,12 +82,12 @@ describe.each(['light', 'dark'] as const)('GET /docs in a browser, %s', (colorSc
     expect([...new Set(shown)].sort()).toEqual(documented.sort());
   });
 
-  it('has the colors that were asked for', async () => {
-    const isDark = (await brightness(page)) < 0.5;
+  it('uses the color scheme', async () => {
+    const isDark = (await measureBrightness(page)) < 0.5;
     expect(isDark).toBe(colorScheme === 'dark');
   });
 
-  it('sends the echo that a person tries out, and shows what comes back', async () => {
+  it('sends an echo request and shows the response, without problems in the console', async () => {
     const echo = page.locator('.opblock', {
       has: page.locator('[data-path="/api/v1/system/smoke-test"]'),
     });
@@ -88,9 +95,9 @@ describe.each(['light', 'dark'] as const)('GET /docs in a browser, %s', (colorSc
     const body = echo.locator('.live-responses-table .response-col_description pre').first();
     const send = async (text: string) => {
       await echo.locator('textarea.body-param__text').fill(text);
-      const answered = page.waitForResponse('**/api/v1/system/smoke-test');
+      const response = page.waitForResponse('**/api/v1/system/smoke-test');
       await echo.getByRole('button', { name: 'Execute' }).click();
-      await answered;
+      await response;
     };
     await echo.locator('.opblock-summary-control').click();
     await echo.getByRole('button', { name: 'Try it out' }).click();
@@ -98,7 +105,7 @@ describe.each(['light', 'dark'] as const)('GET /docs in a browser, %s', (colorSc
     await send('{"ping": "How is the cat today?"}');
     await status.getByText('200', { exact: true }).waitFor();
     expect(await body.textContent()).toContain('"pong": "How is the cat today?"');
-    // DOCS_SCREENSHOT=.github/docs.png npm run test:browser makes the README's picture.
+    // DOCS_SCREENSHOT=.github/docs.png npm run test:browser creates the image of the README.
     const { DOCS_SCREENSHOT: path } = process.env;
     if (path !== undefined && colorScheme === 'light') {
       await page.setViewportSize({ width: 1000, height: 900 });
@@ -109,11 +116,11 @@ describe.each(['light', 'dark'] as const)('GET /docs in a browser, %s', (colorSc
       await page.screenshot({ path });
     }
 
-    expect(complaints).toEqual([]);
+    expect(problems).toEqual([]);
     await send('{"ping": 1}');
     await status.getByText('422', { exact: true }).waitFor();
     expect(await body.textContent()).toContain('"msg": "Input should be a valid string"');
-    // A browser reports each answer that is an error.
-    expect(complaints).toEqual([expect.stringContaining('status of 422')]);
+    // Browsers report each error response on the console.
+    expect(problems).toEqual([expect.stringContaining('status of 422')]);
   });
 });
