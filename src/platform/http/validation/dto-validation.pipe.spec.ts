@@ -501,13 +501,13 @@ describe('DtoValidationPipe', () => {
       });
     });
 
-    it.each([undefined, null])('returns missing when the body is %s', async (body) => {
-      expect(await transform(Pet, body)).toEqual({
+    it('returns missing when there is no body', async () => {
+      expect(await transform(Pet, undefined)).toEqual({
         detail: [{ ...MISSING, loc: ['body'], input: null }],
       });
     });
 
-    it.each([['a'], [5], [false], [[]], [[{ name: 'a' }]]])(
+    it.each([['a'], [5], [false], [null], [[]], [[{ name: 'a' }]]])(
       'returns model_attributes_type when the body is %j',
       async (body) => {
         expect(await transform(Pet, body)).toEqual({
