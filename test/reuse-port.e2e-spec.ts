@@ -39,8 +39,8 @@ describe('REUSE_PORT=true', () => {
     expect(await stopService(second)).toMatchObject({ code: 0, stderr: '' });
   });
 
-  // Runs a command in a network namespace where the kernel hands the connections that wait on a
-  // closed listener over to the other listeners of the port.
+  // Runs a command in a network namespace in which the kernel moves the connections that a closed
+  // listener has not accepted to the other listeners of the port.
   const runInNamespace = [
     ...['--user', '--map-root-user', '--net', '--pid', '--kill-child', '--', 'sh', '-c'],
     'ip link set lo up && echo 1 > /proc/sys/net/ipv4/tcp_migrate_req && exec "$@"',
@@ -55,7 +55,7 @@ describe('REUSE_PORT=true', () => {
       const command = [process.execPath, 'test/fixtures/drain-under-load.js'];
       const args = [...runInNamespace, ...command];
       const { stdout } = await promisify(execFile)('unshare', args, { timeout: 50_000 });
-      expect(JSON.parse(stdout)).toEqual({ answered: expect.any(Number) as number, errors: [] });
+      expect(JSON.parse(stdout)).toMatchObject({ errors: [] });
     },
   );
 });
