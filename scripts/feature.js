@@ -4,6 +4,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import { findConflicts, listFeatures } from '../schematics/feature/conflicts.js';
 import { buildOpenApiDocument } from '../schematics/feature/openapi-document.js';
 import { parsePayload } from '../schematics/feature/payload.js';
@@ -24,7 +25,7 @@ Options:
   --payload FILE       read the feature from a JSON file; - reads standard input
   --remove NAME        remove a generated feature
   --force              with --remove: remove the feature even if its files were edited
-  --dry-run            print the files that would be created or removed
+  --dry-run            print the files and the diff of openapi.json without changing anything
   --help               print this help
 
 Field types:
@@ -197,11 +198,12 @@ async function createFeature(feature, options) {
   const conflicts = findConflicts(feature, ROOT);
   if (conflicts.length > 0) throw new CliError(EXIT_CONFLICT, ...conflicts);
   const files = await renderFeature(feature, ROOT);
+  const document = await buildDocument(feature.folder, files);
   if (options['dry-run']) {
     printFiles('would create', files.keys());
+    printDocumentDiff(document);
     return;
   }
-  const document = await buildDocument(feature.folder, files);
   for (const [path, content] of files) {
     mkdirSync(join(ROOT, dirname(path)), { recursive: true });
     writeFileSync(join(ROOT, path), content);
@@ -242,11 +244,12 @@ async function removeFeature(name, options) {
       'Nothing was removed. Add --force to remove the feature anyway.',
     );
   }
+  const document = await buildDocument(folder, new Map());
   if (options['dry-run']) {
     printFiles('would remove', files.keys());
+    printDocumentDiff(document);
     return;
   }
-  const document = await buildDocument(folder, new Map());
   rmSync(join(ROOT, 'src/features', folder), { recursive: true });
   rmSync(join(ROOT, getTestPath(folder)), { force: true });
   writeFileSync(join(ROOT, 'openapi.json'), document);
@@ -315,6 +318,15 @@ function getTestPath(folder) {
 /** @param {unknown} error */
 function getMessage(error) {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** @param {string} document the future content of openapi.json */
+function printDocumentDiff(document) {
+  const current = readFileSync(join(ROOT, 'openapi.json'), 'utf8');
+  const diff = createTwoFilesPatch('a/openapi.json', 'b/openapi.json', current, document, '', '', {
+    headerOptions: FILE_HEADERS_ONLY,
+  });
+  process.stdout.write(diff);
 }
 
 /**

@@ -127,6 +127,12 @@ function generateFrom(payload: unknown, env?: Record<string, string>): Promise<R
   return run(process.execPath, args, env, JSON.stringify(payload));
 }
 
+/** Splits the output of `--dry-run` into the lines about files and the lines of the diff. */
+function splitDryRun(stdout: string): [files: string[], diff: string] {
+  const [files = '', diff = ''] = stdout.split('--- a/openapi.json\n+++ b/openapi.json\n');
+  return [files.trimEnd().split('\n'), diff];
+}
+
 function matching(pattern: RegExp): string {
   return expect.stringMatching(pattern) as string;
 }
@@ -149,10 +155,11 @@ describe('npm run feature', () => {
     }
   });
 
-  it('prints the files and creates nothing with --dry-run', async () => {
+  it('prints the files and the diff, and creates nothing, with --dry-run', async () => {
     const { code, stdout } = await generate('pet_profile', '--description', 'x', '--dry-run');
     expect(code).toBe(0);
-    expect(stdout.split('\n')).toEqual([
+    const [files, diff] = splitDryRun(stdout);
+    expect(files).toEqual([
       'would create src/features/pet-profile/README.md',
       'would create src/features/pet-profile/dto/pet-profile-status.dto.ts',
       'would create src/features/pet-profile/pet-profile.controller.spec.ts',
@@ -161,8 +168,9 @@ describe('npm run feature', () => {
       'would create src/features/pet-profile/pet-profile.service.spec.ts',
       'would create src/features/pet-profile/pet-profile.service.ts',
       'would create test/features/pet-profile.e2e-spec.ts',
-      '',
     ]);
+    expect(diff).toContain('\n+    "/pet-profile/smoke-test": {\n');
+    expect(diff).not.toMatch(/^-/m);
     expect(await readProject()).toEqual(originalFiles);
   });
 
@@ -376,10 +384,13 @@ describe('npm run feature', () => {
       expect(await readProject()).toEqual(editedFiles);
     });
 
-    it('prints the files and removes nothing with --remove --dry-run', async () => {
+    it('prints the files and the diff, and removes nothing, with --remove --dry-run', async () => {
       const { code, stdout } = await generate('--remove', 'vet_visit', '--dry-run');
       expect(code).toBe(0);
-      expect(stdout).toContain('would remove src/features/vet-visit/vet-visit.module.ts\n');
+      const [files, diff] = splitDryRun(stdout);
+      expect(files).toContain('would remove src/features/vet-visit/vet-visit.module.ts');
+      expect(diff).toContain('\n-    "/vet-visit/smoke-test": {\n');
+      expect(diff).not.toMatch(/^\+/m);
       expect(await readProject()).toEqual(generatedFiles);
     });
 
