@@ -29,10 +29,12 @@ Options:
   --help               print this help
 
 Field types:
-  string, int, number, boolean, date-time, email, uuid, url
+  string, int, number, boolean, date, date-time, email, uuid, url
+  string(1..80)        a string with a minimum and maximum length; either can be omitted
+  int(0..30)           an int or number with a minimum and maximum; either can be omitted
   dog|cat              a choice
-  TYPE[]               a list
-  TYPE?                an optional field
+  TYPE[], TYPE[][]     a list, a list of lists
+  TYPE?                an optional field, which may be absent or null
 
 Payload:
   {"feature":"pet_profile","description":"Profiles of pets",

@@ -34,13 +34,19 @@ const EVERY_TYPE = {
       'int',
       'number',
       'boolean',
+      'date',
       'date-time',
       'email',
       'uuid',
       'url',
-      'dog|big cat',
+      'string(1..80)',
+      'int(0..30)',
+      'number(0..)',
+      'dog|big cat|猫',
     ].flatMap((type, i) =>
-      ['', '?', '[]', '[]?'].map((suffix, j) => [`field_${i}_${j}`, `${type}${suffix}`] as const),
+      ['', '?', '[]', '[]?', '[][]', '[][]?'].map(
+        (suffix, j) => [`field_${i}_${j}`, `${type}${suffix}`] as const,
+      ),
     ),
   ),
 };
@@ -56,6 +62,18 @@ interface Result {
   code: number;
   stdout: string;
   stderr: string;
+}
+
+/** The part of the OpenAPI document that describes the fields of {@link EVERY_TYPE}. */
+interface Document {
+  components: {
+    schemas: {
+      VetVisitRequest: {
+        required: string[];
+        properties: Record<string, { type: string | string[]; example: unknown }>;
+      };
+    };
+  };
 }
 
 let project: string;
@@ -340,6 +358,34 @@ describe('npm run feature', () => {
         );
         const script = await (await fetch(`${service.url}/docs/swagger-ui-init.js`)).text();
         expect(script).toContain(`"${path}": {`);
+      }
+      await stopService(service);
+    });
+
+    it('creates requests whose optional fields may be absent or null', async () => {
+      const service = await startService({ cwd: project });
+      const document = JSON.parse(
+        await readFile(join(project, 'openapi.json'), 'utf8'),
+      ) as Document;
+      const { properties, required } = document.components.schemas.VetVisitRequest;
+      const examples = Object.entries(properties).map(([name, { example }]) => [name, example]);
+      const absent = Object.fromEntries(
+        examples.filter(([name]) => required.includes(String(name))),
+      ) as object;
+      const allNull = {
+        ...Object.fromEntries(Object.keys(properties).map((name) => [name, null])),
+        ...absent,
+      };
+      for (const body of [absent, allNull]) {
+        const response = await fetch(`${service.url}/vet-visit`, {
+          method: 'POST',
+          headers: { 'Content-Type': 'application/json' },
+          body: JSON.stringify(body),
+        });
+        expect([response.status, await response.json()]).toEqual([200, body]);
+      }
+      for (const [name, { type }] of Object.entries(properties)) {
+        expect([name, [type].flat().includes('null')]).toEqual([name, !required.includes(name)]);
       }
       await stopService(service);
     });

@@ -1,32 +1,24 @@
 /** @typedef {[decorator: string, ...args: string[]]} Rule a class-validator decorator */
 
 /**
+ * The type of a field, or of the items of a list.
+ *
  * @typedef {object} FieldType
- * @property {{ type: string, format?: string, enum?: string[] }} schema its OpenAPI schema
+ * @property {{ type: string, enum?: string[] } & Record<string, unknown>} schema in OpenAPI
  * @property {Rule[]} rules
  * @property {unknown} example
  * @property {unknown} invalidExample
  */
 
-/**
- * A field of a request DTO, as the templates need it.
- *
- * @typedef {object} Field
- * @property {string} name
- * @property {string} type the type expression of the payload, such as `string[]?`
- * @property {boolean} isOptional
- * @property {string} tsType
- * @property {string[]} decorators
- * @property {string[]} imports the class-validator decorators in use
- * @property {Record<string, unknown>} apiProperty the options of `@ApiProperty()`
- * @property {unknown} example
- * @property {unknown} invalidExample
- */
+// IsISO8601 rejects dates that do not exist, but also years below 100, and accepts more formats.
+const DATE_PATTERN = '^[1-9]\\d{3}-\\d{2}-\\d{2}$';
+const DATE_TIME_PATTERN =
+  '^[1-9]\\d{3}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?(Z|[+-]\\d{2}:\\d{2})$';
 
 const URL_OPTIONS = "{ protocols: ['http', 'https'], require_protocol: true, require_tld: false }";
 
 /** @type {Record<string, FieldType>} */
-const FIELD_TYPES = {
+const NAMED_TYPES = {
   string: {
     schema: { type: 'string' },
     rules: [['IsString']],
@@ -51,11 +43,23 @@ const FIELD_TYPES = {
     example: true,
     invalidExample: 'yes',
   },
+  date: {
+    schema: { type: 'string', format: 'date', pattern: DATE_PATTERN },
+    rules: [
+      ['Matches', `/${DATE_PATTERN}/`],
+      ['IsISO8601', '{ strict: true }'],
+    ],
+    example: '2026-01-31',
+    invalidExample: '2026-02-30',
+  },
   'date-time': {
-    schema: { type: 'string', format: 'date-time' },
-    rules: [['IsRFC3339']],
+    schema: { type: 'string', format: 'date-time', pattern: DATE_TIME_PATTERN },
+    rules: [
+      ['Matches', `/${DATE_TIME_PATTERN}/`],
+      ['IsISO8601', '{ strict: true }'],
+    ],
     example: '2026-01-31T12:00:00.000Z',
-    invalidExample: 'yesterday',
+    invalidExample: '2026-02-30T12:00:00.000Z',
   },
   email: {
     schema: { type: 'string', format: 'email' },
@@ -65,33 +69,76 @@ const FIELD_TYPES = {
   },
   uuid: {
     schema: { type: 'string', format: 'uuid' },
-    rules: [['IsUUID', "'all'"]],
+    rules: [['IsUUID', "'loose'"]],
     example: '0b8f2ad6-3c0b-4d0e-9f62-5d1f3a1f7c11',
     invalidExample: 'rex',
   },
   url: {
-    schema: { type: 'string', format: 'uri' },
+    schema: { type: 'string', format: 'uri', description: 'An HTTP or HTTPS URL.' },
     rules: [['IsUrl', URL_OPTIONS]],
     example: 'https://example.com/rex',
     invalidExample: 'rex',
   },
 };
 
-export const FIELD_TYPE_NAMES = Object.keys(FIELD_TYPES);
+/** Letters, digits and marks of any script; spaces and signs between them. */
+const CHOICE = /^[\p{L}\p{N}](?:[\p{L}\p{N}\p{M}\p{Join_Control} ._+/-]*[\p{L}\p{N}\p{M}])?$/u;
+
+export const TYPE_HINT = `Use ${Object.keys(NAMED_TYPES).join(', ')}, limits such as string(1..80) or int(0..), or choices such as dog|cat. Append [] for a list and ? for an optional field.`;
 
 /**
- * Parses a type expression such as `string`, `dog|cat`, `int[]` or `email?`.
+ * Parses a type without `[]` and `?`: `int`, `string(1..80)` or `dog|cat`.
+ *
+ * @param {string} text
+ * @returns {FieldType | undefined} undefined if the type is not valid
+ */
+export function parseType(text) {
+  if (Object.hasOwn(NAMED_TYPES, text)) return NAMED_TYPES[text];
+  const [, name, min, max] =
+    /^(string|int|number)\((-?\d+(?:\.\d+)?)?\.\.(-?\d+(?:\.\d+)?)?\)$/.exec(text) ?? [];
+  if (name === undefined) return parseChoices(text.replace(/^\((.*)\)$/, '$1'));
+  return limitType(
+    name,
+    min === undefined ? undefined : Number(min),
+    max === undefined ? undefined : Number(max),
+  );
+}
+
+/**
+ * Limits the length of `string`, or the value of `int` and `number`.
  *
  * @param {string} name
- * @param {unknown} type
- * @returns {Field | undefined} undefined if the type is not valid
+ * @param {number | undefined} min
+ * @param {number | undefined} max
+ * @returns {FieldType | undefined} undefined if the limits are not valid
  */
-export function parseField(name, type) {
-  if (typeof type !== 'string') return undefined;
-  const [, base = '', list, optional] = /^([^[\]?]+)(\[\])?(\?)?$/.exec(type) ?? [];
-  const fieldType = Object.hasOwn(FIELD_TYPES, base) ? FIELD_TYPES[base] : parseChoices(base);
-  if (fieldType === undefined) return undefined;
-  return describeField({ name, type }, fieldType, list !== undefined, optional !== undefined);
+function limitType(name, min, max) {
+  const type = NAMED_TYPES[name];
+  const isString = name === 'string';
+  const bounds = [min, max].filter((bound) => bound !== undefined);
+  const isValid =
+    bounds.length > 0 &&
+    (min ?? -Infinity) <= (max ?? Infinity) &&
+    bounds.every((bound) => name === 'number' || Number.isSafeInteger(bound)) &&
+    bounds.every((bound) => !isString || bound >= 0);
+  if (type === undefined || !isValid) return undefined;
+
+  const schema = { ...type.schema };
+  const rules = [...type.rules];
+  if (min !== undefined) {
+    schema[isString ? 'minLength' : 'minimum'] = min;
+    rules.push([isString ? 'MinLength' : 'Min', String(min)]);
+  }
+  if (max !== undefined) {
+    schema[isString ? 'maxLength' : 'maximum'] = max;
+    rules.push([isString ? 'MaxLength' : 'Max', String(max)]);
+  }
+  if (isString) {
+    const example = 'text'.padEnd(min ?? 0, ' text').slice(0, max);
+    return { schema, rules, example, invalidExample: min ? '' : type.invalidExample };
+  }
+  const example = Math.min(Math.max(Number(type.example), min ?? -Infinity), max ?? Infinity);
+  return { schema, rules, example, invalidExample: min === undefined ? Number(max) + 1 : min - 1 };
 }
 
 /**
@@ -103,7 +150,7 @@ function parseChoices(text) {
   const isValid =
     choices.length > 1 &&
     new Set(choices).size === choices.length &&
-    choices.every((choice) => /^[A-Za-z0-9]([A-Za-z0-9 _.-]*[A-Za-z0-9])?$/.test(choice));
+    choices.every((choice) => CHOICE.test(choice));
   if (!isValid) return undefined;
   return {
     schema: { type: 'string', enum: choices },
@@ -111,59 +158,4 @@ function parseChoices(text) {
     example: choices[0],
     invalidExample: `not ${choices[0]}`,
   };
-}
-
-/**
- * @param {Pick<Field, 'name' | 'type'>} field
- * @param {FieldType} fieldType the type of the field, or of each item of a list
- * @param {boolean} isList
- * @param {boolean} isOptional
- * @returns {Field}
- */
-function describeField(field, { schema, rules, ...examples }, isList, isOptional) {
-  const { type, ...constraints } = schema;
-  const itemType = formatTsType(schema);
-  const example = isList ? [examples.example] : examples.example;
-  // Swagger reads the type of the property only where TypeScript emits it as metadata.
-  const isTypeInferred = !isOptional && !schema.enum && type !== 'integer';
-  return {
-    ...field,
-    isOptional,
-    tsType: isList ? `(${itemType})[]` : itemType,
-    decorators: [
-      ...(isOptional ? ['@IsOptional()'] : []),
-      ...(isList ? ['@IsArray()'] : []),
-      ...rules.map((rule) => formatDecorator(rule, isList)),
-    ],
-    imports: [
-      ...(isOptional ? ['IsOptional'] : []),
-      ...(isList ? ['IsArray'] : []),
-      ...rules.map(([name]) => name),
-    ],
-    apiProperty: {
-      ...(isOptional && { required: false }),
-      ...(isList
-        ? { type: 'array', items: schema }
-        : { ...(!isTypeInferred && { type }), ...constraints }),
-      example,
-    },
-    example,
-    invalidExample: isList ? 'not a list' : examples.invalidExample,
-  };
-}
-
-/** @param {FieldType['schema']} schema */
-function formatTsType({ type, enum: choices }) {
-  if (choices) return choices.map((choice) => JSON.stringify(choice)).join(' | ');
-  return type === 'integer' ? 'number' : type;
-}
-
-/**
- * @param {Rule} rule
- * @param {boolean} isEach whether the rule applies to each item of a list
- */
-function formatDecorator([name, ...args], isEach) {
-  // Empty options only keep the position of the next argument.
-  const allArgs = isEach ? [...args, '{ each: true }'] : args.filter((arg) => arg !== '{}');
-  return `@${name}(${allArgs.join(', ')})`;
 }

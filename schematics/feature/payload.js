@@ -1,6 +1,7 @@
-import { FIELD_TYPE_NAMES, parseField } from './field-types.js';
+import { TYPE_HINT } from './field-types.js';
+import { parseField } from './fields.js';
 
-/** @typedef {import('./field-types.js').Field} Field */
+/** @typedef {import('./fields.js').Field} Field */
 
 const KEYS = ['feature', 'description', 'requirements', 'fields', 'path'];
 
@@ -142,9 +143,7 @@ function parseFields(value, errors) {
     }
     const field = parseField(name, type);
     if (field) return [field];
-    errors.push(
-      `fields.${name}: ${show(type)} is not a type. Use ${FIELD_TYPE_NAMES.join(', ')}, or choices such as dog|cat; append [] for a list and ? for an optional field.`,
-    );
+    errors.push(`fields.${name}: ${show(type)} is not a type. ${TYPE_HINT}`);
     return [];
   });
 }
