@@ -8,6 +8,7 @@ import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import { findConflicts, listFeatures } from '../schematics/feature/conflicts.js';
 import { buildOpenApiDocument } from '../schematics/feature/openapi-document.js';
 import { parsePayload } from '../schematics/feature/payload.js';
+import { parsePayloadText } from '../schematics/feature/payload-text.js';
 import { renderFeature } from '../schematics/feature/render.js';
 
 const HELP = `Creates or removes a feature: module, controller, service, DTOs, tests and README.
@@ -22,7 +23,7 @@ Options:
   --requirement TEXT   a requirement; can be repeated
   --field NAME:TYPE    a field of the POST request; can be repeated
   --path PATH          the base route, such as api/v1/pets; the default is the name in kebab-case
-  --payload FILE       read the feature from a JSON file; - reads standard input
+  --payload FILE       read the feature from a JSON or Markdown file; - reads standard input
   --remove NAME        remove a generated feature
   --force              with --remove: remove the feature even if its files were edited
   --dry-run            print the files and the diff of openapi.json without changing anything
@@ -39,6 +40,8 @@ Field types:
 Payload:
   {"feature":"pet_profile","description":"Profiles of pets",
    "requirements":["An owner lists their pets"],"fields":{"name":"string","age":"int?"}}
+  A Markdown file has this in a code block, or the same keys in a list. Requirements and
+  fields can be omitted, empty, null or "none".
 
 Exit codes:
   0  success
@@ -91,7 +94,8 @@ async function main() {
   } else if (options.remove !== undefined) {
     await removeFeature(options.remove, options);
   } else {
-    const { feature, errors } = parsePayload(await readPayload(options));
+    const { feature, errors, warnings } = parsePayload(await readPayload(options));
+    for (const warning of warnings) console.error(`Warning: ${warning}`);
     if (feature === undefined) throw new CliError(EXIT_INVALID_INPUT, ...errors);
     await createFeature(feature, options);
   }
@@ -152,21 +156,26 @@ async function readPayload({ names, description, requirement, field, path, paylo
 
 /** @param {string} file a path, or - for standard input */
 async function readPayloadFile(file) {
-  if (file !== '-' && !existsSync(file)) {
-    throw new CliError(
-      EXIT_INVALID_INPUT,
-      `--payload ${file}: the file does not exist. Check the path.`,
-    );
-  }
-  const source = file === '-' ? await text(process.stdin) : readFileSync(file, 'utf8');
+  const fail = (/** @type {string} */ message) =>
+    new CliError(EXIT_INVALID_INPUT, `--payload ${file}: ${message}`);
+  let source;
+  let payload;
   try {
-    return JSON.parse(source);
+    source = file === '-' ? await text(process.stdin) : readFileSync(file, 'utf8');
   } catch (error) {
-    throw new CliError(
-      EXIT_INVALID_INPUT,
-      `--payload ${file}: the file is not valid JSON (${getMessage(error)}). Use an object such as {"feature":"pet_profile","description":"Profiles of pets"}.`,
+    throw fail(`the file cannot be read: ${getMessage(error)}. Check the path.`);
+  }
+  try {
+    payload = parsePayloadText(source);
+  } catch (error) {
+    throw fail(`the JSON is not valid: ${getMessage(error)}. Correct the file.`);
+  }
+  if (payload === undefined) {
+    throw fail(
+      'the file contains no payload. Use JSON, a JSON code block, or a Markdown list with feature: and description:.',
     );
   }
+  return payload;
 }
 
 /** @param {string[]} options such as `name:string` */

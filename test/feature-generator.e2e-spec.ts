@@ -232,7 +232,27 @@ describe('npm run feature', () => {
     expect(await run(process.execPath, args, {}, '{"feature"')).toEqual({
       code: 2,
       stdout: '',
-      stderr: matching(/^--payload -: the file is not valid JSON \(.*\)\. Use an object such as /),
+      stderr: matching(/^--payload -: the JSON is not valid: .*\. Correct the file\.\n$/),
+    });
+  });
+
+  it('rejects a payload file without a payload with exit code 2', async () => {
+    expect(await generate('--payload', '.gitignore')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: matching(/^--payload \.gitignore: the file contains no payload\. Use JSON, /),
+    });
+  });
+
+  it('reads a payload from Markdown and warns about unknown keys', async () => {
+    const payload = { feature: 'smoke_test', description: 'x', priority: 1 };
+    const markdown = `# Feature\n\n\`\`\`json\n${JSON.stringify(payload)}\n\`\`\`\n`;
+    const args = ['scripts/feature.js', '--payload', '-'];
+    expect(await run(process.execPath, args, {}, markdown)).toEqual({
+      code: 3,
+      stdout: '',
+      stderr:
+        'Warning: "priority" is not a key of a payload and is ignored.\nsmoke_test: src/features/smoke-test already exists. Choose another name.\n',
     });
   });
 
@@ -240,7 +260,9 @@ describe('npm run feature', () => {
     expect(await generate('--payload', 'missing.json')).toEqual({
       code: 2,
       stdout: '',
-      stderr: '--payload missing.json: the file does not exist. Check the path.\n',
+      stderr: matching(
+        /^--payload missing\.json: the file cannot be read: ENOENT: .*\. Check the path\.\n$/,
+      ),
     });
   });
 

@@ -32,7 +32,7 @@ const UNSAFE_CHARACTERS = /[\s\p{Cc}\p{Cs}\p{Bidi_Control}]+/gu;
  * Validates a payload, `{ feature, description, requirements, fields, path }`.
  *
  * @param {unknown} payload
- * @returns {{ feature?: Feature, errors: string[] }} the feature, or every error of the payload
+ * @returns {{ feature?: Feature, errors: string[], warnings: string[] }} the feature, or all errors
  */
 export function parsePayload(payload) {
   if (!isObject(payload)) {
@@ -40,18 +40,24 @@ export function parsePayload(payload) {
       errors: [
         `${show(payload)} is not a payload. Use an object such as {"feature":"pet_profile","description":"Profiles of pets"}.`,
       ],
+      warnings: [],
     };
   }
   /** @type {string[]} */
-  const errors = Object.keys(payload)
-    .filter((key) => !KEYS.includes(key))
-    .map((key) => `${show(key)} is not a key of a payload. Use ${KEYS.join(', ')}.`);
+  const errors = [];
+  /** @type {string[]} */
+  const warnings = [];
+  for (const key of Object.keys(payload).filter((key) => !KEYS.includes(key))) {
+    const similarKey = findSimilarKey(key);
+    if (similarKey) errors.push(`${show(key)} is not a key of a payload. Use "${similarKey}".`);
+    else warnings.push(`${show(key)} is not a key of a payload and is ignored.`);
+  }
   const name = parseName(payload.feature, errors);
   const description = parseText('description', payload.description, errors);
   const requirements = parseRequirements(payload.requirements, errors);
   const fields = parseFields(payload.fields, errors);
   const path = parsePath(payload.path, name, errors);
-  if (errors.length > 0) return { errors };
+  if (errors.length > 0) return { errors, warnings };
   const words = name.split('_');
   return {
     feature: {
@@ -74,7 +80,38 @@ export function parsePayload(payload) {
       },
     },
     errors,
+    warnings,
   };
+}
+
+/**
+ * Finds the key that a misspelled key was probably meant to be.
+ *
+ * @param {string} word
+ */
+function findSimilarKey(word) {
+  return KEYS.find((key) => countEdits(word.toLowerCase(), key) <= key.length / 3);
+}
+
+/**
+ * Counts the characters to add, remove or replace to turn one word into another.
+ *
+ * @param {string} from
+ * @param {string} to
+ * @returns {number} the Levenshtein distance
+ */
+function countEdits(from, to) {
+  // The distances between the processed part of `from` and each beginning of `to`.
+  let distances = Array.from({ length: to.length + 1 }, (_, i) => i);
+  for (const [i, character] of [...from].entries()) {
+    const next = [i + 1];
+    for (let j = 0; j < to.length; j += 1) {
+      const replacement = Number(distances[j]) + (character === to[j] ? 0 : 1);
+      next.push(Math.min(replacement, Number(distances[j + 1]) + 1, Number(next[j]) + 1));
+    }
+    distances = next;
+  }
+  return Number(distances.at(-1));
 }
 
 /**
@@ -109,7 +146,7 @@ function parseText(key, value, errors) {
  * @param {string[]} errors
  */
 function parseRequirements(value, errors) {
-  if (value === undefined || value === 'none') return [];
+  if (isNone(value)) return [];
   const list = typeof value === 'string' ? [value] : value;
   if (!Array.isArray(list)) {
     errors.push(
@@ -117,7 +154,9 @@ function parseRequirements(value, errors) {
     );
     return [];
   }
-  return list.map((item, i) => parseText(`requirements[${i}]`, item, errors));
+  return list.flatMap((item, i) =>
+    isNone(item) ? [] : [parseText(`requirements[${i}]`, item, errors)],
+  );
 }
 
 /**
@@ -126,7 +165,7 @@ function parseRequirements(value, errors) {
  * @returns {Field[]}
  */
 function parseFields(value, errors) {
-  if (value === undefined) return [];
+  if (isNone(value)) return [];
   if (!isObject(value)) {
     errors.push(
       `fields: ${show(value)} is not an object. Map names to types, such as {"name":"string","age":"int?"}.`,
@@ -167,6 +206,12 @@ function parsePath(value, name, errors) {
 /** @param {string} name */
 function getDefaultPath(name) {
   return `/${name.replaceAll('_', '-')}`;
+}
+
+/** @param {unknown} value */
+function isNone(value) {
+  if (typeof value === 'string') return /^(none)?$/i.test(value.trim());
+  return value === undefined || value === null;
 }
 
 /**

@@ -52,9 +52,29 @@ describe('parsePayload', () => {
     (payload) => {
       expect(parsePayload(payload)).toEqual({
         errors: [expect.stringMatching(/ is not a payload\. Use an object such as \{"feature":/)],
+        warnings: [],
       });
     },
   );
+
+  it.each([
+    ['Feature', 'feature'],
+    ['descripton', 'description'],
+    ['requirement', 'requirements'],
+    ['feilds', 'fields'],
+    ['paht', undefined],
+    ['priority', undefined],
+    ['name', undefined],
+    ['x'.repeat(10_000), undefined],
+  ])('handles the key %.20s', (key, similarKey) => {
+    const { errors, warnings } = parsePayload({ ...VALID_PAYLOAD, [key]: 'x' });
+    const message = `"${key.slice(0, 99)}${key.length > 99 ? '…' : '"'} is not a key of a payload`;
+    expect({ errors, warnings }).toEqual(
+      similarKey === undefined
+        ? { errors: [], warnings: [`${message} and is ignored.`] }
+        : { errors: [`${message}. Use "${similarKey}".`], warnings: [] },
+    );
+  });
 
   it('reports all errors at once', () => {
     const payload = { feature: '2fa', descripton: 'x', requirements: 5, fields: { a: 'text' } };
@@ -127,18 +147,26 @@ describe('description and requirements', () => {
     expect(feature?.description).toBe('a b c');
   });
 
-  it.each(['', ' \n\t', '\u0000', 5, null, {}])('reject the text %j', (text) => {
-    expect(parseErrors({ description: text, requirements: [text] })).toEqual([
+  it.each(['', ' \n\t', '\u0000', 5, null, {}])('reject the description %j', (description) => {
+    expect(parseErrors({ description })).toEqual([
       expect.stringMatching(/^description: .* is not a text\. Write one sentence\.$/),
-      expect.stringMatching(/^requirements\[0\]: .* is not a text\. Write one sentence\.$/),
     ]);
   });
 
-  it.each([undefined, 'none', []])('accept %j as no requirements', (requirements) => {
-    expect(parsePayload({ ...VALID_PAYLOAD, requirements }).feature?.requirements).toEqual([]);
+  it.each(['\u0000', 5, {}])('reject the requirement %j', (requirement) => {
+    expect(parseErrors({ requirements: ['x', requirement] })).toEqual([
+      expect.stringMatching(/^requirements\[1\]: .* is not a text\. Write one sentence\.$/),
+    ]);
   });
 
-  it.each([5, null, true, {}])('reject the requirements %j', (requirements) => {
+  it.each([undefined, null, '', ' ', 'none', 'None', [], ['none'], [null, '']])(
+    'accept %j as no requirements',
+    (requirements) => {
+      expect(parsePayload({ ...VALID_PAYLOAD, requirements }).feature?.requirements).toEqual([]);
+    },
+  );
+
+  it.each([5, true, {}])('reject the requirements %j', (requirements) => {
     expect(parseErrors({ requirements })).toEqual([
       expect.stringMatching(/^requirements: .* is not a list\. Use "none", a sentence, or a list /),
     ]);
@@ -261,7 +289,11 @@ describe('fields', () => {
     ]);
   });
 
-  it.each([5, 'name:string', null, []])('reject the fields %j', (fields) => {
+  it.each([undefined, null, '', 'none', {}])('accept %j as no fields', (fields) => {
+    expect(parsePayload({ ...VALID_PAYLOAD, fields }).feature?.fields).toEqual([]);
+  });
+
+  it.each([5, 'name:string', []])('reject the fields %j', (fields) => {
     expect(parseErrors({ fields })).toEqual([
       expect.stringMatching(/^fields: .* is not an object\. Map names to types, such as /),
     ]);
