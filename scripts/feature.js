@@ -6,14 +6,17 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import { findConflicts, listFeatures } from '../schematics/feature/conflicts.js';
+import { parseFieldOptions } from '../schematics/feature/fields.js';
 import { buildOpenApiDocument } from '../schematics/feature/openapi-document.js';
 import { parsePayload } from '../schematics/feature/payload.js';
 import { parsePayloadText } from '../schematics/feature/payload-text.js';
+import { formatCommand, promptForPayload } from '../schematics/feature/prompts.js';
 import { renderFeature } from '../schematics/feature/render.js';
 
 const HELP = `Creates or removes a feature: module, controller, service, DTOs, tests and README.
 
 Usage:
+  npm run feature                 (asks for name, description, requirements and fields)
   npm run feature -- NAME --description TEXT [options]
   npm run feature -- --payload FILE
   npm run feature -- --remove NAME
@@ -135,23 +138,34 @@ function parseArguments() {
 }
 
 /**
- * Reads the payload from a file, or puts it together from the options.
+ * Reads the payload from a file, from answers in the terminal, or from the options.
  *
  * @param {Options} options
  * @returns {Promise<unknown>}
  */
-async function readPayload({ names, description, requirement, field, path, payload }) {
+async function readPayload({ names, description, requirement, field = [], path, payload }) {
   if (payload !== undefined) return readPayloadFile(payload);
+  if (process.argv.length === 2 && process.stdin.isTTY && process.stdout.isTTY)
+    return askForPayload();
   if (names.length !== 1) {
     throw new UsageError(`Expected the name of one feature, got ${names.length} names`);
   }
-  return {
-    feature: names[0],
-    description,
-    requirements: requirement,
-    fields: field && parseFieldOptions(field),
-    path,
-  };
+  const { fields, error } = parseFieldOptions(field);
+  if (error !== undefined) throw new CliError(EXIT_INVALID_INPUT, `--field ${error}`);
+  return { feature: names[0], description, requirements: requirement, fields, path };
+}
+
+async function askForPayload() {
+  try {
+    const payload = await promptForPayload(ROOT);
+    console.log(`\nThe same without questions:\n  ${formatCommand(payload)}\n`);
+    return payload;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ExitPromptError') {
+      throw new CliError(EXIT_FAILURE, 'Canceled.', 'Nothing was changed.');
+    }
+    throw error;
+  }
 }
 
 /** @param {string} file a path, or - for standard input */
@@ -176,29 +190,6 @@ async function readPayloadFile(file) {
     );
   }
   return payload;
-}
-
-/** @param {string[]} options such as `name:string` */
-function parseFieldOptions(options) {
-  /** @type {Map<string, string>} */
-  const fields = new Map();
-  for (const option of options) {
-    const [name = '', type] = option.split(/:(.*)/s);
-    if (type === undefined) {
-      throw new CliError(
-        EXIT_INVALID_INPUT,
-        `--field ${option}: the type is missing. Use NAME:TYPE, such as name:string.`,
-      );
-    }
-    if (fields.has(name)) {
-      throw new CliError(
-        EXIT_INVALID_INPUT,
-        `--field ${option}: the name is already used. Use each name once.`,
-      );
-    }
-    fields.set(name, type);
-  }
-  return Object.fromEntries(fields);
 }
 
 /**

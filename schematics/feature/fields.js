@@ -55,6 +55,29 @@ export function parseField(name, expression) {
 }
 
 /**
+ * Converts options such as `name:string` to the fields of a payload.
+ *
+ * @param {string[]} options
+ * @returns {{ fields: Record<string, string>, error?: string }}
+ */
+export function parseFieldOptions(options) {
+  /** @type {Map<string, string>} */
+  const fields = new Map();
+  let error;
+  for (const option of options) {
+    const [name = '', type] = option.split(/:(.*)/s);
+    if (type === undefined) {
+      error ??= `${option}: the type is missing. Use NAME:TYPE, such as name:string.`;
+    } else if (fields.has(name)) {
+      error ??= `${option}: the name is already used. Use each name once.`;
+    } else {
+      fields.set(name, type);
+    }
+  }
+  return { fields: Object.fromEntries(fields), error };
+}
+
+/**
  * @param {Rule[]} rules the rules of each item
  * @param {string} brackets `[]` for each level of lists
  * @param {string} itemTsType
