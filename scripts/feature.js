@@ -57,6 +57,8 @@ const EXIT_FAILURE = 1;
 const EXIT_INVALID_INPUT = 2;
 const EXIT_CONFLICT = 3;
 
+const SEPARATE_OPTIONS = 'Put -- before the options: npm run feature -- NAME --description TEXT.';
+
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /**
@@ -105,6 +107,7 @@ async function main() {
 }
 
 function parseArguments() {
+  rejectOptionsForNpm();
   let args;
   try {
     args = parseArgs({
@@ -138,6 +141,21 @@ function parseArguments() {
 }
 
 /**
+ * Rejects options in front of `--`: npm reads them itself, and leaves only environment variables.
+ */
+function rejectOptionsForNpm() {
+  const options = ['requirement', 'field', 'path', 'payload', 'remove', 'dry-run']
+    .filter((option) => process.env[`npm_config_${option.replace('-', '_')}`] !== undefined)
+    .map((option) => `--${option}`);
+  if (options.length > 0) {
+    throw new CliError(
+      EXIT_INVALID_INPUT,
+      `npm did not pass on ${options.join(', ')}. ${SEPARATE_OPTIONS}`,
+    );
+  }
+}
+
+/**
  * Reads the payload from a file, from answers in the terminal, or from the options.
  *
  * @param {Options} options
@@ -148,7 +166,12 @@ async function readPayload({ names, description, requirement, field = [], path, 
   if (process.argv.length === 2 && process.stdin.isTTY && process.stdout.isTTY)
     return askForPayload();
   if (names.length !== 1) {
-    throw new UsageError(`Expected the name of one feature, got ${names.length} names`);
+    const message = `Expected the name of one feature, got ${names.length} names`;
+    // npm drops --description, but passes on its value.
+    const isValue = names.length > 1 && process.env.npm_lifecycle_event !== undefined;
+    throw isValue
+      ? new CliError(EXIT_INVALID_INPUT, `${message}. ${SEPARATE_OPTIONS}`)
+      : new UsageError(message);
   }
   const { fields, error } = parseFieldOptions(field);
   if (error !== undefined) throw new CliError(EXIT_INVALID_INPUT, `--field ${error}`);

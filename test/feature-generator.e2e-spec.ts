@@ -117,11 +117,11 @@ async function restoreProject(files: Record<string, string>): Promise<void> {
   }
 }
 
-function run(command: string, args: string[], env: Record<string, string> = {}, input = '') {
+function run(command: string, args: string[], input = '') {
   return new Promise<Result>((done) => {
     const options = {
       cwd: project,
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+      env: { PATH: process.env.PATH, HOME: process.env.HOME },
       maxBuffer: 64 * 1024 ** 2,
     };
     const child = execFile(
@@ -140,9 +140,10 @@ function generate(...args: string[]): Promise<Result> {
   return run(process.execPath, ['scripts/feature.js', ...args]);
 }
 
-function generateFrom(payload: unknown, env?: Record<string, string>): Promise<Result> {
-  const args = ['scripts/feature.js', '--payload', '-'];
-  return run(process.execPath, args, env, JSON.stringify(payload));
+/** Generates a feature from a payload on standard input. */
+function generateFrom(payload: unknown): Promise<Result> {
+  const input = typeof payload === 'string' ? payload : JSON.stringify(payload);
+  return run(process.execPath, ['scripts/feature.js', '--payload', '-'], input);
 }
 
 /** Splits the output of `--dry-run` into the lines about files and the lines of the diff. */
@@ -227,9 +228,27 @@ describe('npm run feature', () => {
     expect(await readProject()).toEqual(originalFiles);
   });
 
+  it.each([
+    [
+      ['pets', '--description', 'All pets', '--dry-run'],
+      'npm did not pass on --dry-run. Put -- before the options: npm run feature -- NAME --description TEXT.\n',
+    ],
+    [
+      ['pets', '--description', 'All pets', '--field', 'name:string', '--requirement', 'x'],
+      'npm did not pass on --requirement, --field. Put -- before the options: npm run feature -- NAME --description TEXT.\n',
+    ],
+    [
+      ['pets', '--description', 'All pets'],
+      'Expected the name of one feature, got 2 names. Put -- before the options: npm run feature -- NAME --description TEXT.\n',
+    ],
+  ])('rejects npm run feature %j without -- with exit code 2', async (args, stderr) => {
+    const result = await run('npm', ['run', '--silent', 'feature', ...args]);
+    expect(result).toEqual({ code: 2, stdout: '', stderr });
+    expect(await readProject()).toEqual(originalFiles);
+  });
+
   it('rejects a payload that is not JSON with exit code 2', async () => {
-    const args = ['scripts/feature.js', '--payload', '-'];
-    expect(await run(process.execPath, args, {}, '{"feature"')).toEqual({
+    expect(await generateFrom('{"feature"')).toEqual({
       code: 2,
       stdout: '',
       stderr: matching(/^--payload -: the JSON is not valid: .*\. Correct the file\.\n$/),
@@ -247,8 +266,7 @@ describe('npm run feature', () => {
   it('reads a payload from Markdown and warns about unknown keys', async () => {
     const payload = { feature: 'smoke_test', description: 'x', priority: 1 };
     const markdown = `# Feature\n\n\`\`\`json\n${JSON.stringify(payload)}\n\`\`\`\n`;
-    const args = ['scripts/feature.js', '--payload', '-'];
-    expect(await run(process.execPath, args, {}, markdown)).toEqual({
+    expect(await generateFrom(markdown)).toEqual({
       code: 3,
       stdout: '',
       stderr:
@@ -313,15 +331,14 @@ describe('npm run feature', () => {
   });
 
   it('changes nothing when the OpenAPI document cannot be built', async () => {
+    // The application does not start with a feature that has no module.
     const folder = join(project, 'src/features/broken');
     await mkdir(folder);
-    await writeFile(join(folder, 'broken.module.ts'), 'export class BrokenModule {}\n');
-    const { code, stdout, stderr } = await generateFrom(EVERY_TYPE);
-    expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toMatch(
-      /^The OpenAPI document cannot be built: [^]*BrokenModule[^]*\nNothing was changed\.\n$/,
-    );
+    const { code, stdout, stderr } = await generateFrom(PLAIN);
     await rm(folder, { recursive: true });
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^The OpenAPI document cannot be built: [^]*broken\.module/);
+    expect(stderr).toMatch(/\nNothing was changed\.\n$/);
     expect(await readProject()).toEqual(originalFiles);
   });
 
