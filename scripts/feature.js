@@ -132,7 +132,7 @@ function parseArguments() {
   const parts = [names[0], description, requirement, field, path];
   const hasFeature = parts.some((part) => part !== undefined);
   if ([hasFeature, payload !== undefined, remove !== undefined].filter(Boolean).length > 1) {
-    throw new UsageError('A feature, --payload and --remove cannot be combined');
+    throw new UsageError('A feature name with options, --payload and --remove exclude each other');
   }
   if (values.force && remove === undefined) {
     throw new UsageError('--force is only valid with --remove');
@@ -163,8 +163,8 @@ function rejectOptionsForNpm() {
  */
 async function readPayload({ names, description, requirement, field = [], path, payload }) {
   if (payload !== undefined) return readPayloadFile(payload);
-  if (process.argv.length === 2 && process.stdin.isTTY && process.stdout.isTTY)
-    return askForPayload();
+  const hasArguments = process.argv.length > 2;
+  if (!hasArguments && process.stdin.isTTY && process.stdout.isTTY) return askForPayload();
   if (names.length !== 1) {
     const message = `Expected the name of one feature, got ${names.length} names`;
     // npm drops --description, but passes on its value.

@@ -200,12 +200,12 @@ describe('npm run feature', () => {
     [
       'a name and a payload',
       ['pets', '--payload', 'x.json'],
-      /^A feature, --payload and --remove cannot be combined\. /,
+      /^A feature name with options, --payload and --remove exclude each other\. /,
     ],
     [
       'a name and --remove',
       ['pets', '--remove', 'pets'],
-      /^A feature, --payload and --remove cannot be combined\. /,
+      /^A feature name with options, --payload and --remove exclude each other\. /,
     ],
     ['--force without --remove', ['pets', '--force'], /^--force is only valid with --remove\. /],
     [

@@ -137,7 +137,10 @@ function parseName(value, errors) {
  */
 function parseText(key, value, errors) {
   const text = typeof value === 'string' ? value.replace(UNSAFE_CHARACTERS, ' ').trim() : '';
-  if (text === '') errors.push(`${key}: ${show(value)} is not a text. Write one sentence.`);
+  if (text === '') {
+    const problem = value === undefined ? 'the text is missing' : `${show(value)} is not a text`;
+    errors.push(`${key}: ${problem}. Write one sentence.`);
+  }
   return text;
 }
 

@@ -153,6 +153,12 @@ describe('description and requirements', () => {
     ]);
   });
 
+  it('reports a missing description', () => {
+    expect(parseErrors({ description: undefined })).toEqual([
+      'description: the text is missing. Write one sentence.',
+    ]);
+  });
+
   it.each(['\u0000', 5, {}])('reject the requirement %j', (requirement) => {
     expect(parseErrors({ requirements: ['x', requirement] })).toEqual([
       expect.stringMatching(/^requirements\[1\]: .* is not a text\. Write one sentence\.$/),

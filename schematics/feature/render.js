@@ -33,7 +33,13 @@ export async function renderFeature(feature, root) {
       .replace(/\.template$/, '');
     const filepath = join(root, path);
     const source = template(readFileSync(join(TEMPLATES, file), 'utf8'))(context);
-    files.set(path, await format(source, { ...(await resolveConfig(filepath)), filepath }));
+    files.set(
+      path,
+      await format(source, {
+        ...(await resolveConfig(filepath, { editorconfig: true })),
+        filepath,
+      }),
+    );
   }
   return files;
 }
