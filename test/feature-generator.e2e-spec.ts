@@ -493,6 +493,25 @@ describe('npm run feature', () => {
   });
 });
 
+describe('docs/features.md', () => {
+  it('shows the output of its commands', async () => {
+    const document = await readFile('docs/features.md', 'utf8');
+    const [, section = ''] = /\n## Generate a feature\n(.*?)\n## /s.exec(document) ?? [];
+    const examples = [...section.matchAll(/```sh\n(.*?)```\n\n```text\n(.*?)```/gs)];
+    expect(examples).not.toEqual([]);
+    for (const [, command = '', output = ''] of examples) {
+      const { code, stdout, stderr } = await run('sh', ['-c', command]);
+      const lines = (stdout + stderr).split('\n');
+      const missing = output
+        .trimEnd()
+        .split('\n')
+        .filter((expected) => !lines.some((line) => line.startsWith(expected)));
+      expect({ command, code, missing }).toEqual({ command, code: 0, missing: [] });
+    }
+    expect(await readProject()).toEqual(originalFiles);
+  });
+});
+
 describe('nest generate feature', () => {
   it('creates a feature without fields', async () => {
     const nest = 'node_modules/@nestjs/cli/bin/nest.js';
