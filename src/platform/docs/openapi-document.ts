@@ -14,6 +14,7 @@ import {
 } from '@nestjs/swagger';
 import { HttpErrorDto, HttpValidationErrorDto } from '../http/error-response.dto.js';
 import { packageInfo } from '../package-info.js';
+import { Settings } from '../settings.js';
 
 type Schemas = Record<string, SchemaObject | ReferenceObject>;
 
@@ -72,7 +73,7 @@ export function createOpenApiDocument(app: NestExpressApplication): OpenAPIObjec
       'The official backend API for the PetSage platform, providing services for pet care, advice, and community interaction.',
     )
     .setContact('PetSage Support', 'https://petsage.io/support', 'support@petsage.io')
-    .addServer('/', 'The server that this document comes from')
+    .addServer(app.get(Settings).ROOT_PATH ?? '/', 'The server that this document comes from')
     .build();
   const { paths, components, ...rest } = SwaggerModule.createDocument(app, config, {
     autoTagControllers: false,
