@@ -2,6 +2,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SwaggerModule } from '@nestjs/swagger';
 import type { Express, NextFunction, Request, Response } from 'express';
 import { setDocsHeaders } from './docs-headers.js';
+import { createDocsPage } from './docs-page.js';
 import { createOpenApiDocument } from './openapi-document.js';
 
 const DOCUMENT_PATHS = ['/openapi.json', '/openapi.yaml'];
@@ -13,15 +14,20 @@ const UI_PATH = '/docs';
  * @throws Error that names the route, if a feature's route matches one of these paths
  */
 export function setupDocs(app: NestExpressApplication): void {
-  assertNotShadowed(app.getHttpAdapter().getInstance());
+  const express = app.getHttpAdapter().getInstance();
+  assertNotShadowed(express);
   app.use([UI_PATH, ...DOCUMENT_PATHS], markDocsRequest);
   app.use(UI_PATH, setDocsHeaders);
+  express.get([UI_PATH, `${UI_PATH}/index.html`], sendDocsPage);
   // Given a function, SwaggerModule creates the document with the first request instead of at start-up.
   SwaggerModule.setup('docs', app, () => createOpenApiDocument(app), {
     jsonDocumentUrl: 'openapi.json',
     yamlDocumentUrl: 'openapi.yaml',
-    customSiteTitle: 'PetSage API',
   });
+}
+
+function sendDocsPage(req: Request, res: Response): void {
+  res.type('html').send(createDocsPage(req.path === UI_PATH ? '' : '../'));
 }
 
 function assertNotShadowed(app: Express): void {
