@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import type { OpenAPIObject } from '@nestjs/swagger';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import request from 'supertest';
+import { createServer, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { OpenAPIObject, OperationObject } from '@nestjs/swagger';
+import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
 import { type Service, startService, stopService } from './fixtures/process.js';
 
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/google-chrome'];
@@ -21,106 +23,272 @@ afterAll(async () => {
   await stopService(service);
 });
 
-/**
- * Opens `/docs` and collects what the browser reports: errors and warnings on the console, failed
- * requests, and requests to other hosts.
- */
-async function openDocs(
-  colorScheme: 'light' | 'dark',
-): Promise<{ page: Page; problems: string[] }> {
-  const page = await browser.newPage({ colorScheme, viewport: { width: 1000, height: 1400 } });
+/** Opens `/docs`, and collects console messages, failed requests, and requests to other servers. */
+async function openDocs({
+  url = service.url,
+  colorScheme = 'light',
+  width = 1280,
+}: {
+  url?: string;
+  colorScheme?: 'light' | 'dark';
+  width?: number;
+} = {}): Promise<{ page: Page; problems: string[] }> {
+  const page = await browser.newPage({ colorScheme, viewport: { width, height: 800 } });
   const problems: string[] = [];
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) problems.push(message.text());
   });
   page.on('pageerror', (error) => problems.push(error.message));
-  page.on('requestfailed', (failed) => problems.push(`request failed: ${failed.url()}`));
+  page.on('requestfailed', (failed) => problems.push(`failed: ${failed.url()}`));
   page.on('request', (sent) => {
-    const { origin, protocol } = new URL(sent.url());
-    const isLocal = origin === service.url || protocol === 'data:';
-    if (!isLocal) problems.push(`request to another host: ${sent.url()}`);
+    const isLocal = sent.url().startsWith(`${url}/`) || sent.url().startsWith('data:');
+    if (!isLocal) problems.push(`request to another server: ${sent.url()}`);
   });
-  await page.goto(`${service.url}/docs`);
+  await page.goto(`${url}/docs`);
   await page.locator('.opblock').first().waitFor();
   return { page, problems };
 }
 
-/** Returns the brightness of the background, from 0 (black) to 1 (white). */
-function measureBrightness(page: Page): Promise<number> {
-  return page.evaluate(() => {
-    const isVisible = (color: string) => !/^rgba\(.*, 0\)$|^transparent$/.test(color);
-    const color = [document.querySelector('.swagger-ui'), document.body, document.documentElement]
-      .map((element) => (element ? getComputedStyle(element).backgroundColor : 'transparent'))
-      .find(isVisible);
-    const [red = 255, green = 255, blue = 255] = (color?.match(/[\d.]+/g) ?? []).map(Number);
-    return (red + green + blue) / 3 / 255;
+async function fetchDocument(): Promise<OpenAPIObject> {
+  const response = await fetch(`${service.url}/openapi.json`);
+  return (await response.json()) as OpenAPIObject;
+}
+
+function getOperations({ paths }: OpenAPIObject): [string, OperationObject][] {
+  return Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item as Record<string, OperationObject>).map(
+      ([method, operation]): [string, OperationObject] => [
+        `${method.toUpperCase()} ${path}`,
+        operation,
+      ],
+    ),
+  );
+}
+
+function findOperation(page: Page, path: string): Locator {
+  return page.locator('.opblock', { has: page.locator(`[data-path="${path}"]`) });
+}
+
+/** Expands an operation and makes its request editable. */
+async function tryOut(operation: Locator): Promise<void> {
+  await operation.locator('.opblock-summary-control').click();
+  await operation.getByRole('button', { name: 'Try it out' }).click();
+}
+
+/** Sends the echo request with a body, and returns the URL that the browser called. */
+async function sendEcho(page: Page, operation: Locator, body: string): Promise<string> {
+  await operation.locator('textarea.body-param__text').fill(body);
+  const response = page.waitForResponse('**/api/v1/system/smoke-test');
+  await operation.getByRole('button', { name: 'Execute' }).click();
+  return (await response).url();
+}
+
+function findStatus(operation: Locator): Locator {
+  return operation.locator('.live-responses-table tbody .response-col_status');
+}
+
+function findResponseBody(operation: Locator): Locator {
+  return operation.locator('.live-responses-table .response-col_description pre').first();
+}
+
+/** Returns the lowest WCAG contrast of text and background, from 1 to 21, among matching elements. */
+function measureLowestContrast(elements: Locator): Promise<number> {
+  return elements.evaluateAll((matching) => {
+    const parse = (color: string) => {
+      const [red = 0, green = 0, blue = 0, alpha = 1] = (color.match(/[\d.]+/g) ?? []).map(Number);
+      return { rgb: [red, green, blue], alpha };
+    };
+    // Each color is painted over those of the ancestors.
+    const getBackground = (element: Element | null): number[] => {
+      if (!element) return [255, 255, 255];
+      const { rgb, alpha } = parse(getComputedStyle(element).backgroundColor);
+      if (alpha === 1) return rgb;
+      const behind = getBackground(element.parentElement);
+      return rgb.map((channel, i) => channel * alpha + (behind[i] ?? 0) * (1 - alpha));
+    };
+    const getLuminance = (rgb: number[]) => {
+      const [red = 0, green = 0, blue = 0] = rgb.map((channel) => {
+        const value = channel / 255;
+        return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+      });
+      return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const contrasts = matching.map((element) => {
+      const text = getLuminance(parse(getComputedStyle(element).color).rgb);
+      const background = getLuminance(getBackground(element));
+      return (Math.max(text, background) + 0.05) / (Math.min(text, background) + 0.05);
+    });
+    return Math.min(...contrasts);
   });
 }
 
-describe.each(['light', 'dark'] as const)('Swagger UI in the %s color scheme', (colorScheme) => {
+describe.each(['light', 'dark'] as const)('GET /docs in a browser, %s', (colorScheme) => {
   let page: Page;
   let problems: string[];
 
   beforeAll(async () => {
-    ({ page, problems } = await openDocs(colorScheme));
+    ({ page, problems } = await openDocs({ colorScheme }));
+    // DOCS_SCREENSHOT=.github/docs.png npm run test:browser updates the image in README.md.
+    const { DOCS_SCREENSHOT: path } = process.env;
+    if (path !== undefined && colorScheme === 'light') await page.screenshot({ path });
   });
 
-  it('shows every documented operation', async () => {
-    const document = await request(service.url).get('/openapi.json').expect(200);
-    const { paths } = document.body as OpenAPIObject;
-    const documented = Object.entries(paths).flatMap(([path, item]) =>
-      Object.keys(item as object).map((method) => `${method.toUpperCase()} ${path}`),
-    );
-    const blocks = await page.locator('.opblock-summary').all();
+  it('shows every operation of the document', async () => {
+    const documented = getOperations(await fetchDocument()).map(([name]) => name);
+    const summaries = await page.locator('.opblock-summary').all();
     const shown = await Promise.all(
-      blocks.map(async (block) => {
-        const method = await block.locator('.opblock-summary-method').textContent();
-        const path = await block.locator('[data-path]').getAttribute('data-path');
+      summaries.map(async (summary) => {
+        const method = await summary.locator('.opblock-summary-method').textContent();
+        const path = await summary.locator('[data-path]').getAttribute('data-path');
         return `${String(method)} ${String(path)}`;
       }),
     );
     expect([...new Set(shown)].sort()).toEqual(documented.sort());
   });
 
-  it('uses the color scheme', async () => {
-    const isDark = (await measureBrightness(page)) < 0.5;
-    expect(isDark).toBe(colorScheme === 'dark');
+  it('uses the color scheme of the browser', async () => {
+    // Dark text needs a light background, and the other way round.
+    const color = await page
+      .locator('.swagger-ui .info .title')
+      .evaluate((element) => getComputedStyle(element).color);
+    const [red = 0] = (color.match(/\d+/g) ?? []).map(Number);
+    expect(red > 127).toBe(colorScheme === 'dark');
+    expect(await measureLowestContrast(page.locator('.info .title, .info p'))).toBeGreaterThan(4.5);
   });
 
-  it('sends an echo request and shows the response, without problems in the console', async () => {
-    const echo = page.locator('.opblock', {
-      has: page.locator('[data-path="/api/v1/system/smoke-test"]'),
-    });
-    const status = echo.locator('.live-responses-table tbody .response-col_status');
-    const body = echo.locator('.live-responses-table .response-col_description pre').first();
-    const send = async (text: string) => {
-      await echo.locator('textarea.body-param__text').fill(text);
-      const response = page.waitForResponse('**/api/v1/system/smoke-test');
-      await echo.getByRole('button', { name: 'Execute' }).click();
-      await response;
-    };
-    await echo.locator('.opblock-summary-control').click();
-    await echo.getByRole('button', { name: 'Try it out' }).click();
+  it('shows response headers with sufficient contrast', async () => {
+    const operation = findOperation(page, '/system/info');
+    await operation.locator('.opblock-summary-control').click();
+    const cells = operation.locator('table.headers th, table.headers td');
+    await cells.first().waitFor();
+    expect(await measureLowestContrast(cells)).toBeGreaterThan(4.5);
+  });
 
-    await send('{"ping": "How is the cat today?"}');
-    await status.getByText('200', { exact: true }).waitFor();
-    expect(await body.textContent()).toContain('"pong": "How is the cat today?"');
-    // DOCS_SCREENSHOT=.github/docs.png npm run test:browser creates the image of the README.
-    const { DOCS_SCREENSHOT: path } = process.env;
-    if (path !== undefined && colorScheme === 'light') {
-      await page.setViewportSize({ width: 1000, height: 900 });
-      const button = echo.getByRole('button', { name: 'Execute' });
-      await button.evaluate((element) => {
-        element.scrollIntoView();
-      });
-      await page.screenshot({ path });
-    }
+  it('sends the echo request with "Try it out", and shows the response', async () => {
+    const echo = findOperation(page, '/api/v1/system/smoke-test');
+    await tryOut(echo);
 
+    await sendEcho(page, echo, '{"ping": "How is the cat today?"}');
+    await findStatus(echo).getByText('200', { exact: true }).waitFor();
+    expect(await findResponseBody(echo).textContent()).toContain('"pong": "How is the cat today?"');
     expect(problems).toEqual([]);
-    await send('{"ping": 1}');
-    await status.getByText('422', { exact: true }).waitFor();
-    expect(await body.textContent()).toContain('"msg": "Input should be a valid string"');
-    // Browsers report each error response on the console.
+
+    await sendEcho(page, echo, '{"ping": 1}');
+    await findStatus(echo).getByText('422', { exact: true }).waitFor();
+    expect(await findResponseBody(echo).textContent()).toContain(
+      '"msg": "Input should be a valid string"',
+    );
+    // Browsers log each response with an error status.
     expect(problems).toEqual([expect.stringContaining('status of 422')]);
+  });
+});
+
+describe('GET /docs in a browser', () => {
+  it('has a title, and a link to the document', async () => {
+    const { page } = await openDocs();
+    expect(await page.title()).toBe('PetSage API');
+    await page.getByRole('link', { name: 'openapi.json' }).click();
+    await page.waitForURL(`${service.url}/openapi.json`);
+  });
+
+  it('switches between light and dark', async () => {
+    const { page } = await openDocs();
+    await page.getByRole('button', { name: 'Switch to dark mode' }).click();
+    await page.locator('html.dark-mode').waitFor();
+    await page.getByRole('button', { name: 'Switch to light mode' }).click();
+    await page.locator('html:not(.dark-mode)').waitFor();
+  });
+
+  it('lists tags in the order of the document', async () => {
+    const document = await fetchDocument();
+    const operations = getOperations(document);
+    const declared = (document.tags ?? []).map(({ name }) => name);
+    const used = operations.flatMap(([, { tags }]) => tags ?? ['default']);
+    const { page } = await openDocs();
+    const shown = await page
+      .locator('.opblock-tag')
+      .evaluateAll((tags) => tags.map((tag) => tag.getAttribute('data-tag')));
+    expect(shown).toEqual([...new Set([...declared, ...used])].filter((tag) => used.includes(tag)));
+  });
+
+  it('does not scroll horizontally at a width of 390 px', async () => {
+    const { page } = await openDocs({ width: 390 });
+    for (const control of await page.locator('.opblock-summary-control').all()) {
+      await control.click();
+    }
+    const echo = findOperation(page, '/api/v1/system/smoke-test');
+    await echo.getByRole('button', { name: 'Try it out' }).click();
+    await sendEcho(page, echo, JSON.stringify({ ping: 'long'.repeat(100) }));
+    await findStatus(echo).getByText('200', { exact: true }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  });
+
+  it('uses the width of a phone', async () => {
+    // Only a mobile browser applies the viewport of the page: without it, the width is 980.
+    const context = await browser.newContext({
+      viewport: { width: 390, height: 844 },
+      isMobile: true,
+    });
+    const page = await context.newPage();
+    await page.goto(`${service.url}/docs`);
+    expect(await page.evaluate(() => document.documentElement.clientWidth)).toBe(390);
+  });
+});
+
+describe('GET /docs behind a proxy that removes ROOT_PATH', () => {
+  const rootPath = '/petsage/v1';
+  let proxied: Service;
+  let proxy: Server;
+  let url: string;
+
+  beforeAll(async () => {
+    proxied = await startService({ env: { LOG_LEVEL: 'silent', ROOT_PATH: rootPath } });
+    proxy = createServer((req, res) => {
+      const { method, headers, url: target = '' } = req;
+      if (!target.startsWith(`${rootPath}/`)) {
+        res.writeHead(404).end();
+        return;
+      }
+      const upstream = proxied.url + target.slice(rootPath.length);
+      req.pipe(
+        request(upstream, { method, headers }, (response) => {
+          res.writeHead(response.statusCode ?? 502, response.headers);
+          response.pipe(res);
+        }),
+      );
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}${rootPath}`;
+  });
+
+  afterAll(async () => {
+    proxy.closeAllConnections();
+    proxy.close();
+    await stopService(proxied);
+  });
+
+  it('loads its assets and calls the API through the proxy', async () => {
+    const { page, problems } = await openDocs({ url });
+    const echo = findOperation(page, '/api/v1/system/smoke-test');
+    await tryOut(echo);
+    const called = await sendEcho(page, echo, '{"ping": "meow"}');
+    expect(called).toBe(`${url}/api/v1/system/smoke-test`);
+    await findStatus(echo).getByText('200', { exact: true }).waitFor();
+    expect(await findResponseBody(echo).textContent()).toContain('"pong": "meow"');
+    expect(problems).toEqual([]);
+  });
+
+  it('links to the document through the proxy', async () => {
+    const { page } = await openDocs({ url });
+    await page.getByRole('link', { name: 'openapi.json' }).click();
+    await page.waitForURL(`${url}/openapi.json`);
+    expect(await page.textContent('body')).toContain('"openapi":"3.1.0"');
+  });
+
+  it.each(['/docs/', '/docs/index.html'])('loads its assets at %s', async (path) => {
+    const { page, problems } = await openDocs({ url });
+    await page.goto(url + path);
+    await page.locator('.opblock').first().waitFor();
+    expect(problems).toEqual([]);
   });
 });

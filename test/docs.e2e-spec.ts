@@ -1,3 +1,5 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import request from 'supertest';
 import { createTestApp } from './fixtures/app.js';
 
 describe('documentation', () => {
@@ -19,5 +21,23 @@ describe('documentation', () => {
     await expect(app).rejects.toThrow(
       `The route ${route} matches ${path}, which is reserved. Choose another path.`,
     );
+  });
+});
+
+describe('ROOT_PATH', () => {
+  it.each([
+    [{}, '/'],
+    [{ ROOT_PATH: '/petsage' }, '/petsage'],
+  ])('given %j, the server of the document is %s', async (settings, url) => {
+    const { app } = await createTestApp({ settings });
+    const response = await request(app.getHttpServer()).get('/openapi.json').expect(200);
+    const { servers } = response.body as OpenAPIObject;
+    expect(servers?.map((server) => server.url)).toEqual([url]);
+  });
+
+  it('does not change the routes', async () => {
+    const { app } = await createTestApp({ settings: { ROOT_PATH: '/petsage' } });
+    await request(app.getHttpServer()).get('/system/healthz').expect(200);
+    await request(app.getHttpServer()).get('/petsage/system/healthz').expect(404);
   });
 });

@@ -142,6 +142,13 @@ export class Settings {
   @TrustProxy()
   TRUST_PROXY: boolean | number | string = false;
 
+  /** Path prefix that a reverse proxy removes from requests, such as `/petsage`. Used in the OpenAPI document. */
+  @Matches(/^(\/[\w.~-]+)+$/, {
+    message: 'expected a path such as /petsage, without a slash at the end',
+  })
+  @IsOptional()
+  ROOT_PATH?: string;
+
   /** How long requests are still accepted after SIGTERM, in milliseconds. */
   @WholeNumber(0, 600_000)
   SHUTDOWN_DELAY_MS: number = 5000;

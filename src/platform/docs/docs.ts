@@ -3,6 +3,7 @@ import { SwaggerModule } from '@nestjs/swagger';
 import type { NextFunction, Request, Response } from 'express';
 import type { ApiAdapter } from '../http/api.adapter.js';
 import { setDocsHeaders } from './docs-headers.js';
+import { createDocsPage } from './docs-page.js';
 import { createOpenApiDocument } from './openapi-document.js';
 
 const DOCUMENT_PATHS = ['/openapi.json', '/openapi.yaml'];
@@ -17,12 +18,17 @@ export function setupDocs(app: NestExpressApplication, adapter: ApiAdapter): voi
   assertNotShadowed(adapter);
   app.use([UI_PATH, ...DOCUMENT_PATHS], markDocsRequest);
   app.use(UI_PATH, setDocsHeaders);
+  const express = app.getHttpAdapter().getInstance();
+  express.get([UI_PATH, `${UI_PATH}/index.html`], sendDocsPage);
   // Given a function, SwaggerModule creates the document with the first request instead of at start-up.
   SwaggerModule.setup('docs', app, () => createOpenApiDocument(app), {
     jsonDocumentUrl: 'openapi.json',
     yamlDocumentUrl: 'openapi.yaml',
-    customSiteTitle: 'PetSage API',
   });
+}
+
+function sendDocsPage(req: Request, res: Response): void {
+  res.type('html').send(createDocsPage(req.path === UI_PATH ? '' : '../'));
 }
 
 function assertNotShadowed(adapter: ApiAdapter): void {

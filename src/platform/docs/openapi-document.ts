@@ -13,6 +13,7 @@ import {
 } from '@nestjs/swagger';
 import { HttpErrorDto, HttpValidationErrorDto } from '../http/error-response.dto.js';
 import { packageInfo } from '../package-info.js';
+import { Settings } from '../settings.js';
 
 type Schemas = Record<string, SchemaObject | ReferenceObject>;
 
@@ -57,7 +58,7 @@ export function createOpenApiDocument(app: NestExpressApplication): OpenAPIObjec
       'The official backend API for the PetSage platform, providing services for pet care, advice, and community interaction.',
     )
     .setContact('PetSage Support', 'https://petsage.io/support', 'support@petsage.io')
-    .addServer('/', 'The server of this document')
+    .addServer(app.get(Settings).ROOT_PATH ?? '/', 'The server of this document')
     .addTag('System Health', 'Probes and information about the running process.')
     .addTag('Health & Monitoring', 'Smoke checks for uptime and log monitoring.')
     .build();
