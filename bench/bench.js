@@ -5,7 +5,7 @@ import { format } from 'prettier';
 import { exitWithError, prepareMachine, run } from './machine.js';
 import { PETSAGE, prepareBaseline, preparePeers } from './peers.js';
 import { saveRun } from './results.js';
-import { readResidentMb, startServer } from './server.js';
+import { readResidentMib, startServer } from './server.js';
 import { summarizeServers } from './statistics.js';
 import { formatRun } from './tables.js';
 import { verifyServers } from './verification.js';
@@ -102,14 +102,14 @@ async function main() {
 async function measureServers(peers, settings) {
   const { starts, rounds, roundSeconds, rampUpSeconds, warmUpSeconds, connections } = settings;
   /** @type {(Peer & import('./statistics.js').Samples)[]} */
-  const all = peers.map((peer) => ({ ...peer, startMs: [], idleMb: [], get: [], post: [] }));
+  const all = peers.map((peer) => ({ ...peer, startMs: [], idleMib: [], get: [], post: [] }));
   const running = [];
   for (let start = 1; start <= starts; start++) {
     for (const samples of all) {
       const server = await startServer(samples.command);
       await setTimeout(SETTLE_MS);
       samples.startMs.push(server.startMs);
-      samples.idleMb.push(readResidentMb(server));
+      samples.idleMib.push(readResidentMib(server));
       console.error(`Start ${start}/${starts}, ${samples.name}: ${server.startMs.toFixed(0)} ms`);
       if (start < starts || samples.isStartOnly) await server.stop();
       else running.push({ server, samples });
@@ -128,7 +128,7 @@ async function measureServers(peers, settings) {
         await measureLoad(server, scenario, { connections, seconds: rampUpSeconds });
         const load = await measureLoad(server, scenario, { connections, seconds: roundSeconds });
         samples[scenario].push(load);
-        samples.loadMb = readResidentMb(server);
+        samples.loadMib = readResidentMib(server);
         console.error(`Round ${round}/${rounds}, ${samples.name}: ${formatLoad(scenario, load)}`);
       }
     }

@@ -68,7 +68,7 @@ ${createText(24, height - 18, 'PetSage API is bundled, the others are not. “+ 
  * @param {LoadSummary} load
  * @param {boolean} isPetsage
  */
-function createBar(x, y, { toNodeHttp: { median } }, isPetsage) {
+function createBar(x, y, { ratioToNodeHttp: { median } }, isPetsage) {
   const width = Math.min(median ?? 0, 1.2) * FULL_BAR;
   const label = median === undefined ? '—' : `${Math.round(median * 100)}%`;
   return `<rect class="${isPetsage ? 'petsage' : 'bar'}" x="${x}" y="${y}" width="${width.toFixed(1)}" height="${BAR_HEIGHT}" rx="3"/>

@@ -53,9 +53,9 @@ connection errors and responses with a status of 400 or higher.
 
 Node.js [accepts one connection per iteration of the event loop](https://github.com/libuv/libuv/pull/3696). In
 a saturated process, each iteration also handles the requests of all accepted connections, so it takes several
-seconds to accept 1,000 connections. Until a connection is accepted, its first request waits. Bare \`node:http\`
-shows the same effect, to a lesser degree because it handles requests faster. The rows for 1,000 connections
-therefore describe a burst of new connections at full load, and not 1,000 established connections.
+seconds to accept 1,000 connections. Until a connection is accepted, its first request waits. The rows for
+1,000 connections therefore describe a burst of new connections at full load, and not 1,000 established
+connections.
 `;
 
 const sections = Object.values(results).map(

@@ -16,8 +16,8 @@ import { format, resolveConfig } from 'prettier';
  *
  * @typedef {object} LoadSummary
  * @property {Statistic} requestsPerSecond
- * @property {Ratio} toNodeHttp this server's rate divided by that of node:http
- * @property {Ratio} petsageTo PetSage's rate divided by this server's
+ * @property {Ratio} ratioToNodeHttp this server's rate divided by that of node:http
+ * @property {Ratio} petsageRatio PetSage's rate divided by this server's
  * @property {number} p50
  * @property {number} p99
  * @property {number} p999
@@ -25,14 +25,14 @@ import { format, resolveConfig } from 'prettier';
  */
 
 /**
- * One server. `loadMb`, `get` and `post` are absent when only its start was measured.
+ * One server. `loadMib`, `get` and `post` are absent when only its start was measured.
  *
  * @typedef {object} ServerSummary
  * @property {string} name
  * @property {string} label
  * @property {Statistic} startMs
- * @property {Statistic} idleMb
- * @property {number} [loadMb]
+ * @property {Statistic} idleMib
+ * @property {number} [loadMib]
  * @property {LoadSummary} [get]
  * @property {LoadSummary} [post]
  */

@@ -8,7 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import { SERVER_CORE } from './machine.js';
 
 /** The liveness route, which every server implements. */
-export const LIVENESS = '/system/healthz';
+export const LIVENESS_PATH = '/system/healthz';
 
 const START_TIMEOUT_MS = 30_000;
 const POLL_INTERVAL_MS = 2;
@@ -82,7 +82,7 @@ export async function startServer(command, stdio = ['ignore', 'ignore', 'inherit
 /** @param {string} url */
 async function isLive(url) {
   try {
-    const response = await fetch(url + LIVENESS, { signal: AbortSignal.timeout(5000) });
+    const response = await fetch(url + LIVENESS_PATH, { signal: AbortSignal.timeout(5000) });
     await response.text();
     return response.status === 200;
   } catch {
@@ -117,7 +117,7 @@ export function readCpuSeconds({ child }) {
  *
  * @param {Server} server
  */
-export function readResidentMb({ child }) {
+export function readResidentMib({ child }) {
   const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
 }

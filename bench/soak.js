@@ -89,7 +89,7 @@ async function main() {
     console.log(
       `Minute ${minute}: maximum ${maximumRate.toFixed(0)} requests/s (${(cpuShare * 100).toFixed(0)}% of a core), ` +
         `load ${(load.requests / load.seconds).toFixed(0)} requests/s, p50 ${load.p50} µs, p99 ${load.p99} µs, ` +
-        `memory ${usage.residentMb} MiB, heap ${usage.heapMb} MiB, peak ${usage.peakMb} MiB`,
+        `memory ${usage.residentMib} MiB, heap ${usage.heapMib} MiB, peak ${usage.peakMib} MiB`,
     );
   }
   await server.stop();
@@ -107,8 +107,8 @@ async function main() {
     shareOfMaximumRate: roundDigits(rateReached * LOAD_SHARE),
     memoryAfterFirstMinute: first,
     memoryAfterLastMinute: last,
-    memoryGrowth: roundDigits(last.residentMb / first.residentMb),
-    heapGrowth: roundDigits(last.heapMb / first.heapMb),
+    memoryGrowth: roundDigits(last.residentMib / first.residentMib),
+    heapGrowth: roundDigits(last.heapMib / first.heapMib),
   };
   console.log(JSON.stringify(result, null, 2));
   if (minutes >= MIN_MINUTES_TO_SAVE) {
@@ -147,8 +147,8 @@ async function readMemory({ child }) {
   child.send('read-memory');
   const [{ rss, heapUsed, peakRss }] = await once(child, 'message');
   return {
-    residentMb: roundDigits(rss / 1024 ** 2),
-    heapMb: roundDigits(heapUsed / 1024 ** 2),
-    peakMb: roundDigits(peakRss / 1024 ** 2),
+    residentMib: roundDigits(rss / 1024 ** 2),
+    heapMib: roundDigits(heapUsed / 1024 ** 2),
+    peakMib: roundDigits(peakRss / 1024 ** 2),
   };
 }

@@ -12,9 +12,9 @@ export const MIN_SERVER_CPU_SHARE = 0.9;
 export const MAX_CLIENT_CPU_SHARE = 0.95;
 
 /**
- * The samples of one server: one `startMs` and `idleMb` per start, one load per round.
+ * The samples of one server: one `startMs` and `idleMib` per start, one load per round.
  *
- * @typedef {{ startMs: number[], idleMb: number[], loadMb?: number, get: Load[], post: Load[] }} Samples
+ * @typedef {{ startMs: number[], idleMib: number[], loadMib?: number, get: Load[], post: Load[] }} Samples
  */
 
 /**
@@ -28,12 +28,12 @@ export function summarizeServers(servers) {
   const petsage = servers.find(({ name }) => name === 'petsage');
   if (!nodeHttp || !petsage) throw new Error('Every run measures node-http and petsage.');
   return servers.map((server) => {
-    const { name, label, startMs, idleMb, loadMb } = server;
-    const start = { name, label, startMs: summarize(startMs), idleMb: summarize(idleMb) };
-    if (loadMb === undefined) return start;
+    const { name, label, startMs, idleMib, loadMib } = server;
+    const start = { name, label, startMs: summarize(startMs), idleMib: summarize(idleMib) };
+    if (loadMib === undefined) return start;
     return {
       ...start,
-      loadMb: roundDigits(loadMb),
+      loadMib: roundDigits(loadMib),
       get: summarizeLoads(server.get, nodeHttp.get, petsage.get),
       post: summarizeLoads(server.post, nodeHttp.post, petsage.post),
     };
@@ -49,8 +49,8 @@ export function summarizeServers(servers) {
 function summarizeLoads(loads, nodeHttp, petsage) {
   return {
     requestsPerSecond: summarize(loads.map((load) => load.requestsPerSecond)),
-    toNodeHttp: compareRates(loads, nodeHttp),
-    petsageTo: compareRates(petsage, loads),
+    ratioToNodeHttp: compareRates(loads, nodeHttp),
+    petsageRatio: compareRates(petsage, loads),
     p50: roundDigits(median(loads.map((load) => load.p50))),
     p99: roundDigits(median(loads.map((load) => load.p99))),
     p999: roundDigits(median(loads.map((load) => load.p999))),

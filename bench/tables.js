@@ -52,8 +52,8 @@ function createLoadTable({ servers, settings }, scenario) {
         [
           name === 'petsage' ? `**${label}**` : label,
           formatInteger(load.requestsPerSecond.median),
-          name === 'node-http' ? '' : formatRatio(load.toNodeHttp, settings.rounds),
-          name === 'petsage' ? '' : formatRatio(load.petsageTo, settings.rounds),
+          name === 'node-http' ? '' : formatRatio(load.ratioToNodeHttp, settings.rounds),
+          name === 'petsage' ? '' : formatRatio(load.petsageRatio, settings.rounds),
           formatMs(load.p50),
           formatMs(load.p99),
           formatMs(load.p999),
@@ -68,11 +68,11 @@ function createLoadTable({ servers, settings }, scenario) {
 function createStartTable({ servers }) {
   return createTable(
     ['Start-up and memory', 'start ms', 'idle MiB', 'after load MiB'],
-    servers.map(({ name, label, startMs, idleMb, loadMb }) => [
+    servers.map(({ name, label, startMs, idleMib, loadMib }) => [
       name === 'petsage' ? `**${label}**` : label,
       startMs.median.toFixed(0),
-      idleMb.median.toFixed(0),
-      loadMb?.toFixed(0) ?? '',
+      idleMib.median.toFixed(0),
+      loadMib?.toFixed(0) ?? '',
     ]),
   );
 }

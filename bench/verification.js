@@ -1,6 +1,6 @@
 // Verifies that all servers do the same work.
 import assert from 'node:assert/strict';
-import { LIVENESS, startServer } from './server.js';
+import { LIVENESS_PATH, startServer } from './server.js';
 
 const SMOKE_TEST = '/api/v1/system/smoke-test';
 
@@ -13,7 +13,7 @@ const SMOKE_TEST = '/api/v1/system/smoke-test';
  */
 const CASES = [
   {
-    path: LIVENESS,
+    path: LIVENESS_PATH,
     status: 200,
     body: '{"status":"ok","message":"PetSage API is alive and running!"}',
   },
@@ -86,7 +86,7 @@ async function verifyResponse(name, url, { path, json, status, body }) {
 
 /** @param {string} url */
 async function readHeaders(url) {
-  const response = await fetch(url + LIVENESS);
+  const response = await fetch(url + LIVENESS_PATH);
   await response.text();
   const headers = [...response.headers];
   return Object.fromEntries(

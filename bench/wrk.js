@@ -1,12 +1,12 @@
 // Generates load with wrk.
 import { join } from 'node:path';
 import { CLIENT_CORE, run } from './machine.js';
-import { LIVENESS, readCpuSeconds } from './server.js';
+import { LIVENESS_PATH, readCpuSeconds } from './server.js';
 import { roundDigits } from './statistics.js';
 
 /** @typedef {import('./server.js').Server} Server */
 
-const PATHS = { get: LIVENESS, post: '/api/v1/system/smoke-test' };
+const PATHS = { get: LIVENESS_PATH, post: '/api/v1/system/smoke-test' };
 
 /** @typedef {keyof typeof PATHS} Scenario */
 

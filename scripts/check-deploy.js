@@ -81,7 +81,7 @@ function build() {
     print(step);
     const [, keyword = '', rest = ''] = /^(\S+)\s+(.*)$/.exec(step) ?? [];
     if (keyword === 'FROM') stages.unshift(startStage(rest));
-    else perform(keyword, rest, stages, context);
+    else runInstruction(keyword, rest, stages, context);
   }
   const [image] = stages;
   assert(image, 'Dockerfile: expected FROM');
@@ -127,7 +127,7 @@ function startStage(from) {
  * @param {Stage[]} stages
  * @param {string} context
  */
-function perform(keyword, rest, stages, context) {
+function runInstruction(keyword, rest, stages, context) {
   const [stage] = stages;
   assert(stage, 'Dockerfile: expected FROM first');
   const words = rest.split(/\s+/);
@@ -143,7 +143,8 @@ function perform(keyword, rest, stages, context) {
     Object.assign(stage.labels, parsePairs(rest, stage));
   } else if (keyword === 'COPY') {
     const [, , name, paths = ''] = /^(--from=(\w+)\s+)?(.*)$/.exec(rest) ?? [];
-    const source = name === undefined ? context : stages.find((one) => one.name === name)?.root;
+    const source =
+      name === undefined ? context : stages.find((candidate) => candidate.name === name)?.root;
     assert(source, `Dockerfile: expected a stage ${name}`);
     copy(paths.split(/\s+/), source, stage);
   } else if (keyword === 'RUN') {
@@ -209,7 +210,7 @@ async function runImage(image) {
   assert.equal(image.labels['org.opencontainers.image.version'], version);
   assert.equal(image.labels['org.opencontainers.image.revision'], REVISION);
 
-  const port = await freePort();
+  const port = await findFreePort();
   const env = {
     ...image.env,
     PATH: join(image.root, 'usr/local/bin'),
@@ -258,7 +259,7 @@ async function runImage(image) {
 }
 
 /** @returns {Promise<number>} */
-async function freePort() {
+async function findFreePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
@@ -275,7 +276,7 @@ async function checkManifests(image) {
 
   /** @param {string} kind */
   const find = (kind) => {
-    const manifest = manifests.find((one) => one.kind === kind);
+    const manifest = manifests.find((candidate) => candidate.kind === kind);
     assert(manifest, `expected a ${kind}`);
     return manifest;
   };
@@ -285,7 +286,9 @@ async function checkManifests(image) {
   const job = find('Job').spec.template.spec;
   /** @param {string} name */
   const getSetting = (name) => {
-    const found = container.env.find((/** @type {{ name: string }} */ one) => one.name === name);
+    const found = container.env.find(
+      (/** @type {{ name: string }} */ variable) => variable.name === name,
+    );
     return Number(found?.value);
   };
   for (const spec of [pod.spec, job]) {
@@ -309,9 +312,10 @@ async function checkManifests(image) {
   const { labels } = pod.metadata;
   for (const kind of ['Service', 'PodDisruptionBudget', 'NetworkPolicy', 'ServiceMonitor']) {
     const { selector, podSelector = selector } = find(kind).spec;
-    const wanted = podSelector.matchLabels ?? podSelector;
-    const chosen = kind === 'ServiceMonitor' ? find('Service').metadata.labels : labels;
-    for (const [name, value] of Object.entries(wanted)) assert.equal(chosen[name], value, kind);
+    const selectorLabels = podSelector.matchLabels ?? podSelector;
+    const selectedLabels = kind === 'ServiceMonitor' ? find('Service').metadata.labels : labels;
+    for (const [name, value] of Object.entries(selectorLabels))
+      assert.equal(selectedLabels[name], value, kind);
   }
   assert.deepEqual(deployment.selector.matchLabels, labels);
   assert.equal(find('Service').spec.ports[0].targetPort, container.ports[0].name);

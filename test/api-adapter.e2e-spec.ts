@@ -187,7 +187,7 @@ beforeEach(() => {
   requests = [];
 });
 
-describe('a response', () => {
+describe('ApiAdapter', () => {
   const JSON_TYPE = 'application/json';
 
   it.each([
@@ -204,14 +204,14 @@ describe('a response', () => {
     ['a Node stream', '/stream', [200, undefined, undefined, 'one two']],
     ['a late route', '/last', [200, `${JSON_TYPE}; charset=utf-8`, '13', '{"last":true}']],
     ['no route', '/nope', [404, JSON_TYPE, '22', '{"detail":"Not Found"}']],
-  ])('has the status, type, length and body of %s', async (_, path, expected) => {
+  ])('sends the status, type, length and body of %s', async (_, path, expected) => {
     const { status, headers, text } = await request(app.getHttpServer())
       .get(path)
       .expect('X-Default', 'yes');
     expect([status, headers['content-type'], headers['content-length'], text]).toEqual(expected);
   });
 
-  it('to HEAD has the headers of GET', async () => {
+  it('responds to HEAD with the headers of GET', async () => {
     const { text } = await request(app.getHttpServer())
       .head('/object')
       .expect(200)
@@ -221,7 +221,7 @@ describe('a response', () => {
     expect(text).toBeUndefined();
   });
 
-  it('to POST has status 201', async () => {
+  it('responds to POST with status 201', async () => {
     await request(app.getHttpServer())
       .post('/created')
       .expect(201, '{"created":true}')
@@ -230,31 +230,31 @@ describe('a response', () => {
       .expect('X-Default', 'yes');
   });
 
-  it('can be sent by @Res()', async () => {
+  it('supports @Res()', async () => {
     await request(app.getHttpServer())
       .get('/library-specific')
       .expect(202, '{"by":"res.json"}')
       .expect('X-Own', 'yes');
   });
 
-  it('can be changed by @Res({ passthrough: true })', async () => {
+  it('supports @Res({ passthrough: true })', async () => {
     await request(app.getHttpServer())
       .get('/passthrough')
       .expect(203, '{"a":1}')
       .expect('Set-Cookie', 'a=b; Path=/');
   });
 
-  it('can be a @Redirect()', async () => {
+  it('supports @Redirect()', async () => {
     await request(app.getHttpServer()).get('/redirected').expect(307).expect('Location', '/object');
   });
 
-  it('is cut off when its handler throws after the headers were sent', async () => {
+  it('closes the connection when a handler throws after the headers were sent', async () => {
     const received = await sendRaw(app, 'GET /failing-stream HTTP/1.1\r\nHost: a\r\n\r\n');
     // The last chunk, which would complete the response, is missing.
     expect(parseResponses(received)).toMatchObject([{ status: 200, body: '5\r\nbegun\r\n' }]);
   });
 
-  it('has its place in the order of pipelined requests', async () => {
+  it('sends responses in the order of pipelined requests', async () => {
     const formatGet = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
     const last = 'GET /text HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
     const received = await sendRaw(
@@ -268,10 +268,7 @@ describe('a response', () => {
       { status: 200, body: 'plain' },
     ]);
   });
-});
-
-describe('a request', () => {
-  it('has the body that a middleware has read', async () => {
+  it('keeps the body that a middleware has read', async () => {
     await request(app.getHttpServer())
       .post('/raw')
       .type('text/csv')
@@ -279,7 +276,7 @@ describe('a request', () => {
       .expect(201, '{"read":"a,b"}');
   });
 
-  it("has the properties and methods of Express's request", async () => {
+  it("provides the properties and methods of Express's request", async () => {
     await request(app.getHttpServer())
       .get('/request?a=1&a=2')
       .set('Host', 'pets.example:80')
@@ -299,12 +296,12 @@ describe('a request', () => {
       });
   });
 
-  it('passes the middleware in the order of registration, relative to its mount path', async () => {
+  it('runs middleware in the order of registration, with URLs relative to the mount path', async () => {
     await request(app.getHttpServer()).get('/object');
     expect(calls).toEqual(['first', 'second', 'third', 'fourth', 'mounted at /object with url /']);
   });
 
-  it('keeps its prototype, and so does its response', async () => {
+  it('does not change the prototype of requests and responses', async () => {
     const changed: unknown[] = [];
     const original = Object.setPrototypeOf.bind(Object);
     const spy = jest.spyOn(Object, 'setPrototypeOf');
@@ -323,7 +320,7 @@ describe('a request', () => {
   it.each([
     ['stays open', true],
     ['is closed', false],
-  ])('is not kept in memory after its connection %s', async (_, keepAlive) => {
+  ])('releases requests from memory when their connection %s', async (_, keepAlive) => {
     const agent = new Agent({ keepAlive, maxSockets: 1 });
     const get = (path: string) => request(app.getHttpServer()).get(path).agent(agent);
     for (const path of ['/object', '/file', '/failing-stream', '/nope']) {

@@ -150,7 +150,7 @@ describe('a folder in src/features', () => {
     await stopService(service);
   });
 
-  it('takes part in readiness, and is destroyed after the last request', async () => {
+  it('adds its readiness check, and runs onModuleDestroy() after the last request', async () => {
     const service = await startService({ cwd: project });
     await request(service.url)
       .get('/system/readyz')

@@ -1,7 +1,12 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { openSocket } from './fixtures/http.js';
-import { preloadOption, type Service, startService, stopService } from './fixtures/process.js';
+import {
+  createPreloadOption,
+  type Service,
+  startService,
+  stopService,
+} from './fixtures/process.js';
 import { waitFor } from './fixtures/wait-for.js';
 
 const COUNT = Number(process.env.FUZZ_REQUESTS ?? 3000);
@@ -226,7 +231,7 @@ async function exchange(service: Service, sent: Buffer): Promise<string> {
 
 describe(`${COUNT} generated requests (FUZZ_SEED=${SEED})`, () => {
   // Collects garbage on SIGUSR2.
-  const NODE_OPTIONS = preloadOption(`
+  const NODE_OPTIONS = createPreloadOption(`
     import v8 from 'node:v8';
     import vm from 'node:vm';
     v8.setFlagsFromString('--expose-gc');
@@ -245,8 +250,8 @@ describe(`${COUNT} generated requests (FUZZ_SEED=${SEED})`, () => {
     return Number(pattern.exec(metrics)?.[1] ?? 0);
   }
 
-  /** Reads the size of the service's heap, in MB, after its garbage was collected. */
-  async function readHeapMb(): Promise<number> {
+  /** Reads the size of the service's heap, in MiB, after its garbage was collected. */
+  async function readHeapMib(): Promise<number> {
     const readCollections = () =>
       readMetric(/^nodejs_gc_duration_seconds_count\{kind="major"\} (\d+)$/m);
     const before = await readCollections();
@@ -263,7 +268,7 @@ describe(`${COUNT} generated requests (FUZZ_SEED=${SEED})`, () => {
     async () => {
       const statuses = new Set<string>();
       const failures: string[] = [];
-      let heapMb = 0;
+      let heapMib = 0;
       for (let done = 0; done < COUNT; done += BATCH) {
         const inputs = fc.sample(input, {
           seed: SEED + done,
@@ -288,12 +293,12 @@ describe(`${COUNT} generated requests (FUZZ_SEED=${SEED})`, () => {
           throw new Error(`The service exited: ${service.stdout.slice(-3000)}`);
         }
         // The first batch fills caches and creates the series of the metrics.
-        if (done === 0) heapMb = await readHeapMb();
+        if (done === 0) heapMib = await readHeapMib();
       }
       // The only request in progress is this one.
       await waitFor(async () => (await readMetric(/^http_requests_in_flight (\d+)$/m)) === 1);
       // Not at once: connections that are being closed are released by a later collection.
-      await waitFor(async () => (await readHeapMb()) < heapMb + 4);
+      await waitFor(async () => (await readHeapMib()) < heapMib + 4);
       // The requests are different enough to reach every part of the service.
       expect([...statuses]).toEqual(
         expect.arrayContaining(['200', '400', '404', '405', '413', '415', '422']),

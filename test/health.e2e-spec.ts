@@ -8,7 +8,7 @@ import { itOnLinux } from './fixtures/linux.js';
 import { type LogRecord, parseLog } from './fixtures/log-records.js';
 import {
   openPipe,
-  preloadOption,
+  createPreloadOption,
   type Service,
   startService,
   stopService,
@@ -57,7 +57,9 @@ describe('GET /system/readyz', () => {
         isBlocking = !isBlocking;
         if (isBlocking) block();
       });`;
-    const service = await startService({ env: { NODE_OPTIONS: preloadOption(blockOnSignal) } });
+    const service = await startService({
+      env: { NODE_OPTIONS: createPreloadOption(blockOnSignal) },
+    });
     service.process.kill('SIGUSR2');
     await waitForState(service, 'event_loop', 'down');
     await request(service.url)

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 
 describe('GET /', () => {
-  it('returns a welcome that names the documentation', async () => {
+  it('returns the welcome message', async () => {
     await request(app.getHttpServer())
       .get('/')
       .expect(200, '{"message":"Welcome to the PetSage API. See /docs for documentation."}');

@@ -9,7 +9,7 @@ import { openSocket, openUpload, parseResponses, sendRaw } from './fixtures/http
 import { type LogRecord, parseLog } from './fixtures/log-records.js';
 import {
   type Exit,
-  preloadOption,
+  createPreloadOption,
   runService,
   type Service,
   startService,
@@ -130,19 +130,15 @@ describe('SIGTERM', () => {
   it('completes a request while other clients disconnect', async () => {
     const service = await startService({ env: { SHUTDOWN_DELAY_MS: '300' } });
     const upload = await openUpload(service, '{"ping":"pet"}'.length);
-    const reconnectAndSend = (bytes: string, disconnect: (socket: Socket) => void) =>
-      reconnect(service, (socket) => {
-        socket.write(bytes);
-        setTimeout(disconnect, 2, socket);
-      });
     const head = 'POST /api/v1/system/smoke-test HTTP/1.1\r\nHost: a\r\n';
     const clients = [
-      reconnectAndSend('GET /smoke-test HTTP/1.1\r\nHost: a\r\n\r\n', (socket) =>
-        socket.resetAndDestroy(),
-      ),
-      reconnectAndSend(`${head}Content-Length: 9\r\n\r\n{`, (socket) => socket.end()),
-      reconnectAndSend(`${head}Transfer-Encoding: chunked\r\n\r\n`, (socket) =>
-        socket.end('no chunk'),
+      reconnect(service, (socket) => {
+        socket.write('GET /smoke-test HTTP/1.1\r\nHost: a\r\n\r\n');
+        socket.once('data', () => socket.resetAndDestroy());
+      }),
+      reconnect(service, (socket) => socket.end(`${head}Content-Length: 9\r\n\r\n{`)),
+      reconnect(service, (socket) =>
+        socket.end(`${head}Transfer-Encoding: chunked\r\n\r\nno chunk`),
       ),
     ];
     service.process.kill('SIGTERM');
@@ -154,7 +150,7 @@ describe('SIGTERM', () => {
     expect(findProblems(exit)).toEqual([]);
   });
 
-  it('ends the process although clients reconnect and never complete a request', async () => {
+  it('exits even if clients reconnect and never complete a request', async () => {
     const service = await startService({ env: { SHUTDOWN_TIMEOUT_MS: '0' } });
     const head = 'POST /api/v1/system/smoke-test HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{';
     const clients = Array.from({ length: 20 }, () =>
@@ -235,7 +231,7 @@ describe('SIGTERM', () => {
       syncBuiltinESMExports();
       setInterval(() => {}, 1000);`;
     const { code, stdout, stderr } = await runService({
-      env: { NODE_OPTIONS: preloadOption(signalDuringStartUp) },
+      env: { NODE_OPTIONS: createPreloadOption(signalDuringStartUp) },
     });
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).not.toContain('Listening');

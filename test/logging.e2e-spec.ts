@@ -15,8 +15,8 @@ import { describeOnLinux, itOnLinux } from './fixtures/linux.js';
 import { type LogRecord, parseLog } from './fixtures/log-records.js';
 import {
   openPipe,
-  preloadOption,
-  readResidentMb,
+  createPreloadOption,
+  readResidentMib,
   runService,
   type Service,
   startService,
@@ -350,9 +350,9 @@ describe(`GET ${LOG_TEST}`, () => {
 
       // 100,000 records are about 22 MB. The backlog holds 4 MiB.
       expect(await pipelineRequests(service, 'warm-up-', 20_000)).toBe(20_000);
-      const residentMb = await readResidentMb(service);
+      const residentMib = await readResidentMib(service);
       expect(await pipelineRequests(service, 'flood-', 100_000)).toBe(100_000);
-      expect(await readResidentMb(service)).toBeLessThan(residentMb + 16);
+      expect(await readResidentMib(service)).toBeLessThan(residentMib + 16);
       const dropped = await request(service.url)
         .get(LOG_TEST)
         .expect(503, { detail: 'The record was dropped: the log backlog is full' });
@@ -597,7 +597,7 @@ describe('Exit', () => {
 
   it('logs an uncaught exception as fatal and exits with code 1', async () => {
     const source = 'process.on("SIGUSR2", () => { throw new Error("uncaught"); })';
-    const service = await startService({ env: { NODE_OPTIONS: preloadOption(source) } });
+    const service = await startService({ env: { NODE_OPTIONS: createPreloadOption(source) } });
     const { code, stdout } = await stopService(service, 'SIGUSR2');
     expect(code).toBe(1);
     expect(parseLog(stdout).at(-1)).toMatchObject({

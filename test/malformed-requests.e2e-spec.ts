@@ -180,7 +180,7 @@ describe('an unusual but valid request', () => {
     expect(received).toMatch(/\r\nX-Request-Id: [0-9a-f]{8}-[0-9a-f-]{27}\r\n/);
   });
 
-  it('does not have the body of a GET taken for the next request', async () => {
+  it('does not parse the body of a GET as the next request', async () => {
     const received = await sendRaw(
       app,
       `${formatGet(`Host: a\r\nContent-Length: ${NEXT_REQUEST.length}\r\n`)}${NEXT_REQUEST}${formatGet('Host: a\r\nConnection: close\r\n')}`,

@@ -7,7 +7,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Server
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { type Ended, type Service, startService, stopService } from './fixtures/process.js';
+import { type Exit, type Service, startService, stopService } from './fixtures/process.js';
 
 const OLD_REVISION = 'aaaaaaaaaa';
 const NEW_REVISION = 'bbbbbbbbbb';
@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 
 /** Runs dist/smoke.js until it exits. */
-async function runSmoke(args: string[], input?: NodeJS.ReadableStream): Promise<Ended> {
+async function runSmoke(args: string[], input?: NodeJS.ReadableStream): Promise<Exit> {
   const child = spawn(process.execPath, ['dist/smoke.js', ...args], {
     env: { PATH: process.env.PATH },
     stdio: 'pipe',
@@ -94,7 +94,7 @@ async function startProxy(listener: (...args: Parameters<RequestListener>) => un
 }
 
 /** Returns the lines that a run printed, without durations. */
-function getLines({ stdout }: Ended): string[] {
+function getLines({ stdout }: Exit): string[] {
   return stdout
     .replace(/ [\d.]+ m?s$/gm, '')
     .trimEnd()
@@ -102,8 +102,8 @@ function getLines({ stdout }: Ended): string[] {
 }
 
 /** Returns the lines about failures. */
-function getFailures(ended: Ended): string[] {
-  return getLines(ended).filter((line) => /^(✗|    )/.test(line));
+function getFailures(result: Exit): string[] {
+  return getLines(result).filter((line) => /^(✗|    )/.test(line));
 }
 
 const PATHS = [
@@ -126,26 +126,28 @@ const PROBES = [
 
 describe('petsage-smoke', () => {
   it('calls every operation that is safe to call', async () => {
-    const ended = await runSmoke([service.url]);
-    const [first, ...lines] = getLines(ended);
+    const result = await runSmoke([service.url]);
+    const [first, ...lines] = getLines(result);
     expect(first).toBe(`${service.url}: version 1.0.0, revision ${NEW_REVISION}`);
     expect(lines.pop()).toBe(`${PROBES.length} passed in`);
     expect(lines.sort()).toEqual(PROBES.map((name) => `✓ ${name}`).sort());
-    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    expect(result).toMatchObject({ code: 0, stderr: '' });
   });
 
   it('calls the selected operations only', async () => {
     const args = ['--include', 'System*', '--include', '/smoke-test', '--exclude', '*/readyz'];
-    const ended = await runSmoke([service.url, ...args]);
+    const result = await runSmoke([service.url, ...args]);
     const expected = PROBES.filter((name) =>
       /openapi|info|healthz|D \/smoke|T \/smoke|POST/.test(name),
     );
-    expect(getLines(ended).slice(1, -1).sort()).toEqual(expected.map((name) => `✓ ${name}`).sort());
+    expect(getLines(result).slice(1, -1).sort()).toEqual(
+      expected.map((name) => `✓ ${name}`).sort(),
+    );
   });
 
   it('prints JSON', async () => {
-    const ended = await runSmoke([service.url, '--json', '--include', '/system/healthz']);
-    const report = JSON.parse(ended.stdout) as {
+    const result = await runSmoke([service.url, '--json', '--include', '/system/healthz']);
+    const report = JSON.parse(result.stdout) as {
       results: { durationMs: number }[];
       durationMs: number;
     };
@@ -171,19 +173,19 @@ describe('petsage-smoke', () => {
     });
     const durations = [report, ...report.results].map(({ durationMs }) => durationMs);
     expect(durations.every(Number.isInteger)).toBe(true);
-    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    expect(result).toMatchObject({ code: 0, stderr: '' });
   });
 
   it('waits for the expected version', async () => {
     const url = await startLoadBalancer((connection) => (connection < 4 ? oldService : service));
     const args = ['--expect-version', '1.0.0', '--expect-revision', NEW_REVISION.slice(0, 7)];
-    const ended = await runSmoke([url, ...args, '--wait', '30s']);
-    const [waiting, target] = getLines(ended);
+    const result = await runSmoke([url, ...args, '--wait', '30s']);
+    const [waiting, target] = getLines(result);
     expect(waiting?.replace(/\d+ s left/, '30 s left')).toBe(
       `Waiting for ${url} (30 s left): expected version 1.0.0, revision ${NEW_REVISION.slice(0, 7)}, got version 1.0.0, revision ${OLD_REVISION}`,
     );
     expect(target).toBe(`${url}: version 1.0.0, revision ${NEW_REVISION}`);
-    expect(ended).toMatchObject({ code: 0, stderr: '' });
+    expect(result).toMatchObject({ code: 0, stderr: '' });
   });
 
   // Three connections before the first probe, and one for each probe.
@@ -195,20 +197,20 @@ describe('petsage-smoke', () => {
     const url = await startLoadBalancer((connection) =>
       connection < newConnections ? service : oldService,
     );
-    const ended = await runSmoke([url, '--expect-revision', NEW_REVISION, '--concurrency', '1']);
-    expect(getFailures(ended)).toEqual([
+    const result = await runSmoke([url, '--expect-revision', NEW_REVISION, '--concurrency', '1']);
+    expect(getFailures(result)).toEqual([
       `✗ expected version 1.0.0, revision ${NEW_REVISION}, got version 1.0.0, revision ${OLD_REVISION}`,
     ]);
-    expect(getLines(ended).at(-1)).toBe(`${passed} passed in`);
-    expect(ended).toMatchObject({ code: 4, stderr: '' });
+    expect(getLines(result).at(-1)).toBe(`${passed} passed in`);
+    expect(result).toMatchObject({ code: 4, stderr: '' });
   });
 
   it('prints what failed and how to repeat the request', async () => {
     const url = await startProxy(({ url }, response) => {
       if (url === '/system/healthz') response.writeHead(503).end('{"detail":"No"}');
     });
-    const ended = await runSmoke([url, '--concurrency', '1']);
-    expect(getFailures(ended)).toEqual([
+    const result = await runSmoke([url, '--concurrency', '1']);
+    expect(getFailures(result)).toEqual([
       '✗ GET /system/healthz',
       '    expected status 200, got 503: {"detail":"No"}',
       `    curl -i '${url}/system/healthz'`,
@@ -216,8 +218,8 @@ describe('petsage-smoke', () => {
       '    expected status 200, got 503',
       `    curl -I '${url}/system/healthz'`,
     ]);
-    expect(getLines(ended).at(-1)).toBe(`${PROBES.length - 2} passed, 2 failed in`);
-    expect(ended).toMatchObject({ code: 1, stderr: '' });
+    expect(getLines(result).at(-1)).toBe(`${PROBES.length - 2} passed, 2 failed in`);
+    expect(result).toMatchObject({ code: 1, stderr: '' });
   });
 
   it('lists the operations that it does not call', async () => {
@@ -226,19 +228,19 @@ describe('petsage-smoke', () => {
       const paths = { '/pets': { get: { responses: {} }, post: { responses: {} } } };
       response.end(JSON.stringify({ openapi: '3.1.0', paths }));
     });
-    const ended = await runSmoke([url, '--include', '/pets']);
-    expect(getLines(ended)).toContain('- POST /pets skipped: not known to be safe to call');
+    const result = await runSmoke([url, '--include', '/pets']);
+    expect(getLines(result)).toContain('- POST /pets skipped: not known to be safe to call');
   });
 
   it('exits with 1 when the target closes each connection', async () => {
     const url = await startProxy((_, response) => response.setHeader('Connection', 'close'));
-    const ended = await runSmoke([url, '--expect-revision', NEW_REVISION]);
-    expect(getFailures(ended)).toEqual([
+    const result = await runSmoke([url, '--expect-revision', NEW_REVISION]);
+    expect(getFailures(result)).toEqual([
       '✗ GET /openapi.json',
       '    expected a keep-alive connection, got one that the target closes after each response',
       `    curl -i '${url}/openapi.json'`,
     ]);
-    expect(ended).toMatchObject({ code: 1, stderr: '' });
+    expect(result).toMatchObject({ code: 1, stderr: '' });
   });
 
   it.each([
@@ -249,9 +251,9 @@ describe('petsage-smoke', () => {
       if (request.url !== '/openapi.json') return;
       response.writeHead(status).end(body);
     });
-    const ended = await runSmoke([url]);
-    expect(ended.stdout).toContain(failure);
-    expect(ended).toMatchObject({ code: 1, stderr: '' });
+    const result = await runSmoke([url]);
+    expect(result.stdout).toContain(failure);
+    expect(result).toMatchObject({ code: 1, stderr: '' });
   });
 
   it('does not print secrets', async () => {
@@ -271,9 +273,9 @@ describe('petsage-smoke', () => {
     const target = url.replace('//', '//cat:hunter2-hunter2@');
     const junit = join(folder, 'secret.xml');
     const args = ['--header', 'X-Api-Key: "quoted" words', '--json', '--junit', junit];
-    const ended = await runSmoke([target, ...args]);
-    const printed = ended.stdout + ended.stderr + (await readFile(junit, 'utf8'));
-    expect(ended.code).toBe(1);
+    const result = await runSmoke([target, ...args]);
+    const printed = result.stdout + result.stderr + (await readFile(junit, 'utf8'));
+    expect(result.code).toBe(1);
     expect(printed).toContain('got 307 to https://a.example/?key=***');
     expect(printed).toContain("-H 'Authorization: ***' -H 'X-Api-Key: ***'");
     expect(printed).not.toMatch(/hunter2|quoted|Y2F0/);
@@ -282,8 +284,8 @@ describe('petsage-smoke', () => {
   it('sends headers from a file', async () => {
     const file = join(folder, 'headers');
     await writeFile(file, 'Accept: application/json\nX-Status: status\n');
-    const ended = await runSmoke([service.url, '--header', `@${file}`]);
-    expect(getLines(ended).at(-1)).toBe(`${PROBES.length} passed in`);
+    const result = await runSmoke([service.url, '--header', `@${file}`]);
+    expect(getLines(result).at(-1)).toBe(`${PROBES.length} passed in`);
   });
 
   describe('--logs', () => {
@@ -291,21 +293,21 @@ describe('petsage-smoke', () => {
     const args = include.flatMap((path) => ['--include', path]);
 
     it('finds the record of its request in a file', async () => {
-      const ended = await runSmoke([service.url, ...args, '--logs', join(folder, 'new.log')]);
-      expect(getLines(ended).slice(-3)).toEqual([
+      const result = await runSmoke([service.url, ...args, '--logs', join(folder, 'new.log')]);
+      expect(getLines(result).slice(-3)).toEqual([
         '✓ GET /v1/health/smoke-test',
         '✓ No secret in the log',
         '6 passed in',
       ]);
-      expect(ended).toMatchObject({ code: 0, stderr: '' });
+      expect(result).toMatchObject({ code: 0, stderr: '' });
     });
 
     it('finds the record on standard input', async () => {
       const piped = await startService();
       const { stdout } = piped.process;
-      const ended = await runSmoke([piped.url, ...args, '--logs', '-'], stdout ?? undefined);
+      const result = await runSmoke([piped.url, ...args, '--logs', '-'], stdout ?? undefined);
       await stopService(piped);
-      expect(ended).toMatchObject({ code: 0, stderr: '' });
+      expect(result).toMatchObject({ code: 0, stderr: '' });
     });
 
     // Skipped on Windows, which has no mkfifo.
@@ -314,26 +316,26 @@ describe('petsage-smoke', () => {
       const pipe = join(folder, 'pipe');
       execFileSync('mkfifo', [pipe]);
       const piped = await startService();
-      const ended = runSmoke([piped.url, ...args, '--logs', pipe]);
+      const result = runSmoke([piped.url, ...args, '--logs', pipe]);
       // The pipe opens as soon as the runner reads from it.
       const writer = createWriteStream(pipe);
       piped.process.stdout?.pipe(writer);
-      expect(await ended).toMatchObject({ code: 0, stderr: '' });
+      expect(await result).toMatchObject({ code: 0, stderr: '' });
       writer.on('error', () => undefined);
       await stopService(piped);
     });
 
     it('exits with 1 when the record is missing', async () => {
       const logs = ['--logs', join(folder, 'old.log'), '--logs-within', '200ms'];
-      const ended = await runSmoke([service.url, ...args, ...logs]);
-      expect(getFailures(ended)).toEqual([
+      const result = await runSmoke([service.url, ...args, ...logs]);
+      expect(getFailures(result)).toEqual([
         '✗ GET /v1/health/smoke-test',
         expect.stringMatching(
           /^ {4}expected one log record with \{"requestId":"petsage-smoke-\S{36}","event":"smoke_test_executed","service":"petsage-api","status":"success"\} within 200 ms, got none in 0 lines of \S+\/old\.log$/,
         ),
         expect.stringContaining('curl'),
       ]);
-      expect(ended.code).toBe(1);
+      expect(result.code).toBe(1);
     });
 
     it('exits with 1 when a secret is logged, and does not print it', async () => {
@@ -351,13 +353,13 @@ describe('petsage-smoke', () => {
         await appendFile(log, `${JSON.stringify(record)}\n`);
       });
       const secret = ['--header', 'X-Key: hunter2-hunter2'];
-      const ended = await runSmoke([url, ...args, '--logs', log, ...secret]);
-      expect(getFailures(ended)).toEqual([
+      const result = await runSmoke([url, ...args, '--logs', log, ...secret]);
+      expect(getFailures(result)).toEqual([
         '✗ No secret in the log',
         '    expected no secret of a request in the log, got one',
       ]);
-      expect(ended.stdout).not.toContain('hunter2');
-      expect(ended).toMatchObject({ code: 1, stderr: '' });
+      expect(result.stdout).not.toContain('hunter2');
+      expect(result).toMatchObject({ code: 1, stderr: '' });
     });
   });
 
@@ -398,8 +400,8 @@ describe('petsage-smoke', () => {
     [3, 'an unknown host', () => ['http://nowhere.invalid', '--wait', '300ms'], /^$/],
     [4, 'another version', () => [service.url, '--expect-version', '0.9.0'], /^$/],
   ])('exits with %i for %s', async (code, _, args, stderr) => {
-    const ended = await runSmoke(args());
-    expect(ended.stderr).toMatch(stderr);
-    expect(ended.code).toBe(code);
+    const result = await runSmoke(args());
+    expect(result.stderr).toMatch(stderr);
+    expect(result.code).toBe(code);
   });
 });

@@ -54,7 +54,7 @@ describe('HttpConnection', () => {
     });
   });
 
-  it('tells whether the target kept the connection open', async () => {
+  it('reports whether the connection was reused', async () => {
     await connect((request, response) => {
       if (request.url === '/api/close') response.setHeader('Connection', 'close');
       response.end();

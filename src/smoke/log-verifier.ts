@@ -26,14 +26,17 @@ export class LogVerifier {
 
   /**
    * @param source a file, a named pipe, or `-` for standard input
-   * @param isSecret returns whether a line contains something that must not be logged
+   * @param containsSecret returns whether a line contains something that must not be logged
    */
   constructor(
     private readonly source: string,
-    private readonly isSecret: (line: string) => boolean,
+    private readonly containsSecret: (line: string) => boolean,
   ) {}
 
-  /** Starts to read. Of a file, which may not exist yet, reads only what is appended from now on. */
+  /**
+   * Starts to read. Reads only data that is appended to a file after this call. The file may not exist
+   * yet.
+   */
   start(): void {
     if (this.source === '-') {
       this.readStream(process.stdin);
@@ -84,7 +87,7 @@ export class LogVerifier {
 
   /** Verifies all lines that were read. The failure does not quote the secret. */
   verifyNoSecret(): string[] {
-    return this.hasSecret || this.isSecret(this.incompleteLine)
+    return this.hasSecret || this.containsSecret(this.incompleteLine)
       ? ['expected no secret of a request in the log, got one']
       : [];
   }
@@ -122,7 +125,7 @@ export class LogVerifier {
     this.incompleteLine = lines.pop() ?? '';
     this.lineCount += lines.length;
     this.lines.push(...lines.filter((line) => line.includes(REQUEST_ID_PREFIX)));
-    this.hasSecret ||= lines.some(this.isSecret);
+    this.hasSecret ||= lines.some(this.containsSecret);
   }
 }
 

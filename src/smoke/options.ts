@@ -6,8 +6,8 @@ import { RunError } from './run-error.js';
 export const HELP = `Usage: petsage-smoke [options] URL
 
 Verifies a running PetSage API. Reads URL/openapi.json, sends a request to each operation that is
-safe to call, and compares the response with the document. Safe to call are GET operations without
-required parameters, which are also called with HEAD, and operations marked with x-smoke-test.
+safe to call, and compares the response with the document. GET operations without required
+parameters, which are also called with HEAD, and operations marked with x-smoke-test are safe to call.
 
 Version:
   --expect-version VERSION    fail when another version responds
@@ -48,7 +48,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 type Header = [name: string, value: string];
 
-/** What a run does. Times are in milliseconds. */
+/** Options of a run, with durations in milliseconds. */
 export type Options = Exclude<ReturnType<typeof parseOptions>, string>;
 
 /**

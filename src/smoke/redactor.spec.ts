@@ -67,13 +67,13 @@ describe('Redactor', () => {
     });
   });
 
-  describe('isSecret', () => {
+  describe('containsSecret', () => {
     it.each([
       ['X-Key', 'hunter2-hunter2', true],
       ['X-Status', 'success', false],
       ['Host', 'petsage-api', false],
-    ])('in a log that contains the value of %s: %s', (name, value, isSecret) => {
-      expect(new Redactor([[name, value]]).isSecret(`{"key":"${value}"}`)).toBe(isSecret);
+    ])('in a log that contains the value of %s: %s', (name, value, expected) => {
+      expect(new Redactor([[name, value]]).containsSecret(`{"key":"${value}"}`)).toBe(expected);
     });
   });
 });

@@ -30,7 +30,7 @@ export class Redactor {
   }
 
   /** Returns whether a line of a log contains a secret. */
-  isSecret(line: string): boolean {
+  containsSecret(line: string): boolean {
     return this.secrets.some(
       (secret) => secret.length >= MIN_LOG_SECRET_LENGTH && line.includes(secret),
     );

@@ -14,7 +14,7 @@ export interface ProbeResult {
 export interface Report {
   url: string;
   outcome: Outcome;
-  /** Absent when the target does not tell its version. */
+  /** Absent when the target does not report its version. */
   info?: ServiceInfo;
   results: ProbeResult[];
   /** Operations that are not known to be safe to call. */

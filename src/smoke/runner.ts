@@ -30,8 +30,9 @@ export class Runner {
     this.versionGate = new VersionGate(options);
     this.redactor = new Redactor(options.headers);
     if (options.logs !== undefined) {
-      const isSecret = (line: string) => line.includes(this.nonce) || this.redactor.isSecret(line);
-      this.logVerifier = new LogVerifier(options.logs, isSecret);
+      const containsSecret = (line: string) =>
+        line.includes(this.nonce) || this.redactor.containsSecret(line);
+      this.logVerifier = new LogVerifier(options.logs, containsSecret);
     }
     this.report = {
       url: options.url,

@@ -28,7 +28,7 @@ export class VersionGate {
    * Without an expected version, waits for any response.
    *
    * @param onRetry is called before each pause with the reason and the time left
-   * @returns what responded; undefined when the target does not tell its version
+   * @returns the version that responded; undefined when the target does not report its version
    * @throws RunError after `waitMs`
    */
   async waitForVersion(
@@ -66,7 +66,8 @@ export class VersionGate {
   /**
    * Verifies that the expected version responds on a connection.
    *
-   * @returns what responded; undefined when no version is expected and the target does not tell it
+   * @returns the version that responded; undefined when the target does not report its version and none
+   *   is expected
    * @throws RunError when another version responds, ResponseError when no version responds
    */
   async verifyConnection(connection: HttpConnection): Promise<ServiceInfo | undefined> {

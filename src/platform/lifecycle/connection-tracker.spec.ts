@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
+import { waitFor } from '../../../test/fixtures/wait-for.js';
 import { ConnectionTracker } from './connection-tracker.js';
 
 const GET = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -46,7 +47,7 @@ describe('ConnectionTracker', () => {
 
   async function openRequest(path: string): Promise<Socket> {
     const socket = await openConnection(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
-    while (!open.has(path)) await setTimeout(1);
+    await waitFor(() => open.has(path));
     return socket;
   }
 
@@ -55,7 +56,7 @@ describe('ConnectionTracker', () => {
     await openRequest('/b');
     expect(tracker.openRequests).toBe(2);
     open.get('/a')?.end();
-    while (closed.length === 0) await setTimeout(1);
+    await waitFor(() => closed.length > 0);
     expect(closed).toEqual(['/a']);
     expect(tracker.openRequests).toBe(1);
   });
@@ -63,9 +64,9 @@ describe('ConnectionTracker', () => {
   it('calls onClose once for each pipelined request of a lost connection', async () => {
     const socket = await openRequest('/a');
     socket.write('GET /b HTTP/1.1\r\nHost: a\r\n\r\n');
-    while (!open.has('/b')) await setTimeout(1);
+    await waitFor(() => open.has('/b'));
     socket.destroy();
-    while (closed.length < 2) await setTimeout(1);
+    await waitFor(() => closed.length >= 2);
     open.get('/a')?.end();
     open.get('/b')?.end();
     await setTimeout(0);
@@ -85,7 +86,7 @@ describe('ConnectionTracker', () => {
     tracker.closeAfterResponse();
     const socket = await openRequest('/a');
     socket.write('GET /b HTTP/1.1\r\nHost: a\r\n\r\n');
-    while (!open.has('/b')) await setTimeout(1);
+    await waitFor(() => open.has('/b'));
     for (const response of open.values()) response.end('ok');
     const responses = (await text(socket)).split(/(?=HTTP\/1\.1 )/);
     expect(responses.map((response) => /Connection: (.+)\r\n/.exec(response)?.[1])).toEqual([
@@ -110,7 +111,7 @@ describe('ConnectionTracker', () => {
       isClosed = true;
       return aborted;
     });
-    while (server.listening) await setTimeout(1);
+    await waitFor(() => !server.listening);
     expect(isClosed).toBe(false);
     tracker.closeAfterResponse();
     open.get('/slow')?.end('ok');
@@ -122,7 +123,7 @@ describe('ConnectionTracker', () => {
     const socket = await openConnection();
     const close = tracker.close(60_000);
     tracker.closeAfterResponse();
-    while (server.listening) await setTimeout(1);
+    await waitFor(() => !server.listening);
     socket.write(GET);
     expect(await text(socket)).toMatch(OK_CLOSED);
     expect(await close).toBe(0);
@@ -132,7 +133,7 @@ describe('ConnectionTracker', () => {
     const sockets = await Promise.all([openRequest('/a'), openRequest('/b')]);
     expect(await tracker.close(0)).toBe(2);
     for (const socket of sockets) expect(await text(socket)).toBe('');
-    while (closed.length < 2) await setTimeout(1);
+    await waitFor(() => closed.length >= 2);
     expect(closed.toSorted()).toEqual(['/a', '/b']);
   });
 
