@@ -1,0 +1,80 @@
+import { execFile, type ExecFileException } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { jest } from '@jest/globals';
+import type { OpenAPIObject, OperationObject } from '@nestjs/swagger';
+import { startService, stopService } from './fixtures/process.js';
+
+// Each test runs several compilers and linters.
+jest.setTimeout(600_000);
+
+let project: string;
+
+/** Runs a command in the copy of the project, and rejects with its output if it fails. */
+function run(command: string, ...args: string[]): Promise<string> {
+  return new Promise((done, reject) => {
+    const options = { cwd: project, maxBuffer: 64 * 1024 ** 2 };
+    const callback = (error: ExecFileException | null, stdout: string, stderr: string) => {
+      if (error) reject(new Error(`${command} ${args.join(' ')} failed:\n${stdout}${stderr}`));
+      else done(stdout + stderr);
+    };
+    // Without standard input, Nest's CLI does not ask for missing options.
+    execFile(command, args, options, callback).stdin?.end();
+  });
+}
+
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), 'petsage-nest-generate-'));
+  const excluded = new Set(['.git', 'node_modules', 'build', 'dist', 'coverage']);
+  const isSource = (path: string) => !/\/(node_modules|\.venv|dist)$/.test(path);
+  for (const name of await readdir('.')) {
+    if (excluded.has(name)) continue;
+    await cp(name, join(project, name), { recursive: true, filter: isSource });
+  }
+  await symlink(resolve('node_modules'), join(project, 'node_modules'));
+  for (const name of ['pets', 'features/owners']) {
+    await run('npx', 'nest', 'generate', 'resource', name, '--type', 'rest', '--crud');
+  }
+});
+
+afterAll(async () => {
+  await rm(project, { recursive: true });
+});
+
+describe('nest generate resource', () => {
+  it('generates code that passes the checks', async () => {
+    await run('npm', 'run', 'check:fix');
+    await run('npm', 'run', 'check');
+  });
+
+  it('generates unit tests that pass', async () => {
+    const output = await run('npm', 'run', 'test:unit', '--', 'src/pets', 'features/owners');
+    expect(output).toContain('Tests:       4 passed, 4 total');
+  });
+
+  it('generates handlers with unique operation ids', async () => {
+    const { paths } = JSON.parse(
+      await readFile(join(project, 'openapi.json'), 'utf8'),
+    ) as OpenAPIObject;
+    const operations = Object.values(paths).flatMap(
+      (path) => Object.values(path) as OperationObject[],
+    );
+    const ids = operations.map(({ operationId }) => operationId);
+    expect(ids).toEqual([...new Set(ids)]);
+    expect(Object.keys(paths)).toEqual(
+      expect.arrayContaining(['/pets', '/pets/{id}', '/owners', '/owners/{id}']),
+    );
+  });
+
+  it('generates a service that starts and passes the smoke runner', async () => {
+    await run('npm', 'run', 'build');
+    const service = await startService({ cwd: project });
+    const pets = await fetch(`${service.url}/pets`);
+    expect(await pets.text()).toBe('This action returns all pets');
+    const owner = await fetch(`${service.url}/owners/7`, { method: 'DELETE' });
+    expect(await owner.text()).toBe('This action removes a #7 owner');
+    expect(await run(process.execPath, 'dist/smoke.js', service.url)).toContain('GET /pets');
+    await stopService(service);
+  });
+});
