@@ -106,12 +106,11 @@ async function readProject(): Promise<Record<string, string>> {
 
 /** Restores the files that {@link readProject} returned before. */
 async function restoreProject(files: Record<string, string>): Promise<void> {
-  const current = await readProject();
-  for (const path of Object.keys(current)) {
-    if (!(path in files)) await rm(join(project, path));
-  }
+  await rm(join(project, 'src/features'), { recursive: true });
+  await rm(join(project, 'test/features'), { recursive: true });
+  const currentFiles = await readProject();
   for (const [path, content] of Object.entries(files)) {
-    if (current[path] === content) continue;
+    if (currentFiles[path] === content) continue;
     await mkdir(dirname(join(project, path)), { recursive: true });
     await writeFile(join(project, path), content);
   }
@@ -519,7 +518,7 @@ describe('nest generate feature', () => {
     expect(code).toBe(0);
     const created = Object.keys(await readProject()).filter((path) => !(path in originalFiles));
     expect(created).toHaveLength(8);
-    for (const path of created) await rm(join(project, path));
+    await restoreProject(originalFiles);
     expect(await readProject()).toEqual(originalFiles);
   });
 });
