@@ -1,7 +1,7 @@
 // Bundles the compiler's output in build/ and its dependencies into dist/: the service as main.js, and
 // the smoke runner as smoke.js. See docs/decisions/bundling.md.
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { build } from 'rolldown';
 
 // Optional packages that Nest tries to load.
@@ -12,6 +12,18 @@ const features = (await readdir('build/features').catch(() => []))
   // A folder without a module aborts the start-up of the service, with an explanation.
   .filter((entry) => existsSync(`build/${entry}.js`));
 
+/** Passes the compiler's source maps on, so that the bundle's source maps lead to the TypeScript sources. */
+const loadSourceMaps = {
+  name: 'load-source-maps',
+  load: {
+    filter: { id: /[\\/]build[\\/].*\.js$/ },
+    async handler(id) {
+      if (!existsSync(`${id}.map`)) return undefined;
+      return { code: await readFile(id, 'utf8'), map: await readFile(`${id}.map`, 'utf8') };
+    },
+  },
+};
+
 await build({
   // Features are discovered by file name at start-up, so each module keeps its file.
   input: {
@@ -19,6 +31,7 @@ await build({
     ...Object.fromEntries(['main', ...features].map((entry) => [entry, `build/${entry}.js`])),
   },
   platform: 'node',
+  plugins: [loadSourceMaps],
   external: [
     // Served as static files from its package.
     'swagger-ui-dist',
@@ -34,5 +47,7 @@ await build({
     // Keeps the order in which modules run. Otherwise, chunks run before main.ts can catch their errors.
     strictExecutionOrder: true,
     sourcemap: true,
+    // Stack traces need only the names and the lines of the sources.
+    sourcemapExcludeSources: true,
   },
 });

@@ -3,12 +3,21 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { LogDestination } from './platform/logging/log-destination.js';
 import type { Settings } from './platform/settings.js';
+import { enableSourceMaps } from './platform/source-maps.js';
 
 const FLUSH_TIMEOUT_MS = 5000;
 const SECOND_SIGNAL_FLUSH_TIMEOUT_MS = 100;
 
 // In the bundle, Node.js attributes the deprecated calls of dependencies to this program.
 process.noDeprecation = true;
+
+// Older versions cannot load the other modules.
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  process.stderr.write(`PetSage API needs Node 20.19 or newer, this is ${process.version}\n`);
+  process.exit(1);
+}
+enableSourceMaps();
 
 let log: LogDestination | undefined;
 let shutDownApp: ((signal: NodeJS.Signals) => Promise<void>) | undefined;
@@ -32,20 +41,20 @@ try {
   await listen(app, settings);
   shutDownApp = (signal) => shutDown(app, settings, signal);
 } catch (error) {
-  for (const reason of error instanceof AggregateError ? error.errors : [error]) {
-    const message = (reason instanceof Error && reason.message.trim()) || String(reason);
-    process.stderr.write(`${message.replace(/\s*\n\s*/g, ' ')}\n`);
-  }
+  const { formatStartupError } = await import('./platform/startup-error.js');
+  process.stderr.write(`${formatStartupError(error)}\n`);
   await exit(1);
 }
 
-async function listen(app: NestExpressApplication, { PORT, HOST }: Settings): Promise<void> {
+async function listen(app: NestExpressApplication, settings: Settings): Promise<void> {
+  const { PORT, HOST } = settings;
   await app.init();
   try {
     await app.listen(PORT, HOST);
   } catch (error) {
+    const { StartupError } = await import('./platform/startup-error.js');
     const { code } = error as NodeJS.ErrnoException;
-    throw new Error(
+    throw new StartupError(
       `Cannot listen on ${HOST}:${PORT} (${code}). Set PORT and HOST to an address that is free.`,
       { cause: error },
     );

@@ -15,6 +15,7 @@ import {
   validateSync,
 } from 'class-validator';
 import express from 'express';
+import { StartupError } from './startup-error.js';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
@@ -180,13 +181,13 @@ export function parseSettings(env: Record<string, string | undefined>): Settings
     throw new AggregateError(
       errors.map(({ property, constraints }) => {
         const [expected] = Object.values(constraints ?? {});
-        return new Error(`${property}: ${expected}, got ${JSON.stringify(env[property])}`);
+        return new StartupError(`${property}: ${expected}, got ${JSON.stringify(env[property])}`);
       }),
       'Invalid settings',
     );
   }
   if (settings.REUSE_PORT && !supportsReusePort()) {
-    throw new Error(`REUSE_PORT: expected Node 22.12 or newer, got ${process.version}`);
+    throw new StartupError(`REUSE_PORT: expected Node 22.12 or newer, got ${process.version}`);
   }
   return settings;
 }

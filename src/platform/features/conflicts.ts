@@ -10,6 +10,7 @@ import {
   HttpValidationErrorDto,
   ValidationErrorDto,
 } from '../http/error-response.dto.js';
+import { StartupError } from '../startup-error.js';
 import type { Feature } from './feature.js';
 
 const PLATFORM_DTOS = [
@@ -36,7 +37,7 @@ export function assertUniqueSchemaNames(features: Feature[]): void {
       const name = getSchemaName(dto);
       const owner = owners.get(name);
       if (owner !== undefined && owner.dto !== dto) {
-        throw new Error(
+        throw new StartupError(
           `${file}: the DTO name ${name} is already used in ${owner.file}. Rename the class, or its @ApiSchema().`,
         );
       }

@@ -4,6 +4,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Type } from '@nestjs/common';
 import { MODULE_METADATA } from '@nestjs/common/constants.js';
+import { StartupError } from '../startup-error.js';
 import { assertUniqueSchemaNames } from './conflicts.js';
 import type { Feature } from './feature.js';
 
@@ -38,7 +39,7 @@ async function readFolderNames(directory: URL): Promise<string[]> {
 async function loadFeature(name: string, directory: URL): Promise<Feature> {
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
     const folder = toRelativePath(new URL(encodeURIComponent(name), directory));
-    throw new Error(
+    throw new StartupError(
       `${folder}: expected a feature folder in kebab-case such as pet-profile, found ${JSON.stringify(name)}`,
     );
   }
@@ -48,12 +49,14 @@ async function loadFeature(name: string, directory: URL): Promise<Feature> {
   const url = new URL(`${name}/${name}.module.${extension}`, directory);
   const file = toRelativePath(url);
   if (!existsSync(url)) {
-    throw new Error(`${file}: expected this file to export the class ${className}, found no file`);
+    throw new StartupError(
+      `${file}: expected this file to export the class ${className}, found no file`,
+    );
   }
   const exports = await importModule(url);
   if (!(className in exports)) {
     const found = Object.keys(exports).join(', ') || 'no exports';
-    throw new Error(`${file}: expected an export of the class ${className}, found ${found}`);
+    throw new StartupError(`${file}: expected an export of the class ${className}, found ${found}`);
   }
   const module = exports[className];
   if (!isNestModule(module)) {
@@ -61,7 +64,7 @@ async function loadFeature(name: string, directory: URL): Promise<Feature> {
       typeof module === 'function'
         ? 'a class without module metadata'
         : `a value of type ${typeof module}`;
-    throw new Error(
+    throw new StartupError(
       `${file}: expected ${className} to be a class with @Module({ controllers: […] }), found ${found}`,
     );
   }

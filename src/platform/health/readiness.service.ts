@@ -3,6 +3,7 @@ import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { HealthIndicatorService } from '@nestjs/terminus';
 import { LifecycleService } from '../lifecycle/lifecycle.service.js';
+import { StartupError } from '../startup-error.js';
 import {
   ReadinessCheck,
   type ReadinessCheckOptions,
@@ -63,18 +64,18 @@ export class ReadinessService implements OnModuleInit {
       const { name, optional = false } =
         this.discovery.getMetadataByDecorator(ReadinessCheck, provider) ?? {};
       if (name === undefined || !/^[a-z][a-z0-9_]*$/.test(name)) {
-        throw new Error(
+        throw new StartupError(
           `${className}: expected @ReadinessCheck({ name }) with a name in snake_case, got ${inspect(name)}`,
         );
       }
       const indicator = provider.instance as ReadinessIndicator | undefined;
       if (typeof indicator?.check !== 'function' || !provider.isDependencyTreeStatic()) {
-        throw new Error(
+        throw new StartupError(
           `${className}: expected a provider of default scope with a method check(), as ReadinessIndicator declares it`,
         );
       }
       if (this.checks.some((other) => other.name === name)) {
-        throw new Error(
+        throw new StartupError(
           `${className}: another readiness check has the name ${name}. Choose another name.`,
         );
       }

@@ -1,5 +1,6 @@
 import { close, constants, fstatSync, openSync, statSync, write } from 'node:fs';
 import type { Settings } from '../settings.js';
+import { StartupError } from '../startup-error.js';
 import { LogDestination, type LogOutput } from './log-destination.js';
 
 /**
@@ -72,7 +73,7 @@ function openForAppending(path: string): number {
     return openSync(path, 'a');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new Error(
+    throw new StartupError(
       `LOG_FILE: expected a file that can be appended to, got ${JSON.stringify(path)} (${code ?? message}). Unset it to log to standard output.`,
       { cause: error },
     );

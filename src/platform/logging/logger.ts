@@ -1,4 +1,5 @@
 import { type LoggerService } from '@nestjs/common';
+import { MESSAGES } from '@nestjs/core/constants.js';
 import { Logger as NestLogger, type Params, PinoLogger } from 'nestjs-pino';
 import { type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino';
 import { packageInfo } from '../package-info.js';
@@ -41,7 +42,14 @@ export function getPinoOptions(logger: Logger): Params {
 /** Creates Nest's logger, which logs start-up messages and the records of every `Logger`. */
 export function createNestLogger(logger: Logger): LoggerService {
   const options = getPinoOptions(logger);
-  return new NestLogger(new PinoLogger(options), options);
+  return new ApplicationLogger(new PinoLogger(options), options);
+}
+
+/** Omits Nest's message that the application has started: it is logged before the service listens. */
+class ApplicationLogger extends NestLogger {
+  override log(message: unknown, ...optionalParams: unknown[]): void {
+    if (message !== MESSAGES.APPLICATION_READY) super.log(message, ...optionalParams);
+  }
 }
 
 /** Omits an error's own properties, some of which contain what a client sent. */

@@ -1,0 +1,121 @@
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { runToEnd, startService, stopService } from './fixtures/process.js';
+
+const PROJECT_FILES = [
+  'nest-cli.json',
+  'package.json',
+  'scripts',
+  'src',
+  'tsconfig.json',
+  'tsconfig.build.json',
+];
+
+/** A feature that fails at the point that an environment variable names. */
+const FAULTY_MODULE = `import { Controller, Get, Module } from '@nestjs/common';
+
+if (process.env.FAULT === 'import') {
+  throw new Error('Failed to import');
+}
+
+@Controller('faulty')
+class FaultyController {
+  constructor() {
+    if (process.env.FAULT === 'constructor') throw new Error('Failed to construct');
+  }
+
+  @Get()
+  read() {
+    throw new Error('Failed to read');
+  }
+}
+
+@Module({ controllers: [FaultyController] })
+export class FaultyModule {}
+`;
+
+const FAULTY_FILE = 'src/features/faulty/faulty.module.ts';
+
+/** Makes Node report another version. */
+function reportVersion(version: string): string {
+  const versions = `{ ...process.versions, node: '${version}' }`;
+  const source = `
+    Object.defineProperty(process, 'versions', { value: ${versions} });
+    Object.defineProperty(process, 'version', { value: 'v${version}' });`;
+  return `--import=data:text/javascript,${encodeURIComponent(source)}`;
+}
+
+describe('node dist/main.js', () => {
+  let project: string;
+  const run = (...args: string[]) => promisify(execFile)(process.execPath, args, { cwd: project });
+
+  beforeAll(async () => {
+    project = await mkdtemp(join(tmpdir(), 'petsage-project-'));
+    for (const path of PROJECT_FILES) await cp(path, join(project, path), { recursive: true });
+    await symlink(resolve('node_modules'), join(project, 'node_modules'));
+    await mkdir(join(project, 'src/features/faulty'));
+    await writeFile(join(project, FAULTY_FILE), FAULTY_MODULE);
+    await run(resolve('node_modules/@nestjs/cli/bin/nest.js'), 'build');
+    await run('scripts/bundle.js');
+  });
+
+  afterAll(async () => {
+    await rm(project, { recursive: true });
+  });
+
+  it('prints the file and the line of an error while a feature is imported', async () => {
+    const { code, stdout, stderr } = await runToEnd({ cwd: project, env: { FAULT: 'import' } });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(
+      'dist/features/faulty/faulty.module.js: the file could not be imported: Failed to import\n',
+    );
+    expect(stderr).toMatch(
+      /\[cause\]: Error: Failed to import\n +at src\/features\/faulty\/faulty\.module\.ts:4:9\n/,
+    );
+  });
+
+  it('prints the line of an error in a constructor', async () => {
+    const { code, stderr } = await runToEnd({ cwd: project, env: { FAULT: 'constructor' } });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^Error: Failed to construct\n {4}at new FaultyController \(/);
+    expect(stderr).toContain(`(${FAULTY_FILE}:10:`);
+    // The source map covers dependencies, too.
+    expect(stderr).toMatch(/node_modules\/@nestjs\/core\/injector\/injector\.js:\d+:\d+\)/);
+  });
+
+  it('logs the line of an error in a request handler', async () => {
+    const service = await startService({ cwd: project });
+    expect((await fetch(`${service.url}/faulty`)).status).toBe(500);
+    const { stdout } = await stopService(service);
+    const record = stdout.split('\n').find((line) => line.includes('Failed to read')) ?? '{}';
+    const { err } = JSON.parse(record) as { err?: { stack: string } };
+    expect(err?.stack).toContain(
+      `Error: Failed to read\n    at FaultyController.read (${FAULTY_FILE}:15:11)\n`,
+    );
+  });
+
+  it.each(['18.20.8', '20.18.3'])('rejects Node %s', async (version) => {
+    const exit = await runToEnd({ env: { NODE_OPTIONS: reportVersion(version) } });
+    expect(exit).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `PetSage API needs Node 20.19 or newer, this is v${version}\n`,
+    });
+  });
+
+  it('does not log that it has started when the port is in use', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { stdout, stderr } = await runToEnd({ env: { PORT: String(port) } });
+    server.close();
+    expect(stderr).toContain(`Cannot listen on 127.0.0.1:${port} (EADDRINUSE)`);
+    expect(stdout).toContain('Starting Nest application');
+    expect(stdout).not.toContain('started');
+  });
+});
