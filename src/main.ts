@@ -59,7 +59,13 @@ async function listen(app: NestExpressApplication, settings: Settings): Promise<
       { cause: error },
     );
   }
-  logger.log(`Listening on ${await app.getUrl()}, documentation at /docs`);
+  const url = await app.getUrl();
+  if (settings.LOG_FILE === undefined && process.stdout.isTTY) {
+    const { formatBanner } = await import('./platform/logging/terminal-format.js');
+    log?.write(formatBanner(url, settings));
+  } else {
+    logger.log(`Listening on ${url}, documentation at /docs`);
+  }
 }
 
 /** Shuts down at the first signal, and exits immediately at the second one. */

@@ -8,7 +8,8 @@ import { LogDestination, type LogOutput } from './log-destination.js';
  *
  * @throws Error if the file cannot be opened
  */
-export async function openLogDestination({ LOG_FILE }: Settings): Promise<LogDestination> {
+export async function openLogDestination(settings: Settings): Promise<LogDestination> {
+  const { LOG_FILE } = settings;
   if (LOG_FILE !== undefined) return new LogDestination(new FileOutput(LOG_FILE));
   // Node makes a pipe non-blocking when `process.stdout` is first accessed. On a blocking pipe, a
   // reader that stops would block a write, and with it the exit of the process, forever.
@@ -16,7 +17,8 @@ export async function openLogDestination({ LOG_FILE }: Settings): Promise<LogDes
   // A library that writes to `process.stdout` after its reader has exited must not end the process.
   process.stdout.on('error', () => undefined);
   if (!isTTY) return new LogDestination(createStdoutOutput(fd));
-  return new LogDestination(createStdoutOutput(openNonBlocking(fd)), await createTerminalFormat());
+  const { createTerminalFormat } = await import('./terminal-format.js');
+  return new LogDestination(createStdoutOutput(openNonBlocking(fd)), createTerminalFormat(settings));
 }
 
 function createStdoutOutput(fd: number): LogOutput {
@@ -78,13 +80,4 @@ function openForAppending(path: string): number {
       { cause: error },
     );
   }
-}
-
-async function createTerminalFormat(): Promise<(line: string) => string> {
-  const { default: pretty } = await import('pino-pretty');
-  return pretty.prettyFactory({
-    colorize: pretty.isColorSupported,
-    translateTime: 'SYS:HH:MM:ss.l',
-    ignore: 'service,version',
-  });
 }
