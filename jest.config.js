@@ -1,4 +1,13 @@
-// Jest runs the sources as native ES modules, as Node does: Nest 12 ships nothing else.
+import vm from 'node:vm';
+
+// Nest 12 consists of ES modules only, which Jest loads only with this option of Node.
+if (!('SourceTextModule' in vm)) {
+  process.stderr.write(
+    'Jest needs NODE_OPTIONS=--experimental-vm-modules. Run: npm run jest -- <arguments>\n',
+  );
+  process.exit(1);
+}
+
 const shared = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
