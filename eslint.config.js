@@ -9,6 +9,7 @@ export default defineConfig(
       'bench/peers/dist/',
       'bench/peers/.venv/',
       'bench/peers/nest/',
+      '.dev/',
       'build/',
       'dist/',
       'coverage/',
@@ -22,7 +23,7 @@ export default defineConfig(
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
-    languageOptions: { parserOptions: { projectService: true } },
+    languageOptions: { parserOptions: { project: 'tsconfig.json' } },
     rules: {
       // Modules have no members, and neither have the DTOs and entities of `nest generate resource`.
       '@typescript-eslint/no-extraneous-class': [

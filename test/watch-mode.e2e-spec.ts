@@ -1,0 +1,205 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { promisify, stripVTControlCharacters } from 'node:util';
+import { jest } from '@jest/globals';
+
+// Each save compiles the project and starts a process.
+jest.setTimeout(600_000);
+
+/** The first compilation takes long on a busy machine. */
+const WAIT_LIMIT_MS = 240_000;
+
+const PROJECT_FILES = [
+  '.prettierrc',
+  'nest-cli.json',
+  'openapi.json',
+  'package.json',
+  'schematics',
+  'scripts',
+  'src',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'tsconfig.dev.json',
+];
+
+const CONTROLLER = 'src/features/watched/watched.controller.ts';
+
+const MODULE = `
+import { Module } from '@nestjs/common';
+import { WatchedController } from './watched.controller.js';
+
+@Module({ controllers: [WatchedController] })
+export class WatchedModule {}
+`;
+
+/** Returns the source of a controller that responds with a text, and has a statement on line 6. */
+function createController(text: string, statement = ''): string {
+  return `import { Controller, Get } from '@nestjs/common';
+
+@Controller('watched')
+export class WatchedController {
+  constructor() {
+    ${statement}
+  }
+
+  @Get()
+  read(): string {
+    return '${text}';
+  }
+}
+`;
+}
+
+describe('npm run start:dev', () => {
+  let project: string;
+  let url: string;
+  let watcher: ChildProcess;
+  let output = '';
+
+  /** Saves a file as most editors do: writes a temporary file, and renames it. */
+  async function save(path: string, content: string): Promise<void> {
+    const file = join(project, path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(`${file}~`, content);
+    await rename(`${file}~`, file);
+  }
+
+  async function read(path: string): Promise<string | undefined> {
+    const response = await fetch(url + path).catch(() => undefined);
+    return response?.text();
+  }
+
+  async function waitFor(condition: () => boolean | Promise<boolean>): Promise<void> {
+    const deadline = Date.now() + WAIT_LIMIT_MS;
+    while (!(await condition())) {
+      if (Date.now() > deadline) {
+        throw new Error(`Still false: ${condition.toString()}\nThe output was:\n${output}`);
+      }
+      await setTimeout(20);
+    }
+  }
+
+  async function waitForText(text: string): Promise<void> {
+    await waitFor(async () => (await read('/watched')) === text);
+  }
+
+  async function waitForOutput(text: string | RegExp): Promise<void> {
+    await waitFor(() => output.search(text) !== -1);
+  }
+
+  function run(...args: string[]) {
+    return promisify(execFile)('npm', ['run', '--silent', ...args], { cwd: project });
+  }
+
+  beforeAll(async () => {
+    project = await mkdtemp(join(tmpdir(), 'petsage-watch-'));
+    for (const path of PROJECT_FILES) await cp(path, join(project, path), { recursive: true });
+    await symlink(resolve('node_modules'), join(project, 'node_modules'));
+    const PORT = String(await findFreePort());
+    url = `http://127.0.0.1:${PORT}`;
+    watcher = spawn('npm', ['run', 'start:dev'], {
+      cwd: project,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, HOST: '127.0.0.1', PORT },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own, so that a signal reaches all its processes, as Ctrl-C does.
+      detached: true,
+    });
+    for (const stream of [watcher.stdout, watcher.stderr]) {
+      stream?.setEncoding('utf8').on('data', (data: string) => {
+        output += stripVTControlCharacters(data);
+      });
+    }
+    await waitFor(async () => (await read('/system/healthz')) !== undefined);
+  });
+
+  beforeEach(async () => {
+    await save('src/features/watched/watched.module.ts', MODULE);
+    await save(CONTROLLER, createController('initial'));
+    await waitForText('initial');
+    output = '';
+  });
+
+  afterAll(async () => {
+    if (watcher.exitCode === null && watcher.signalCode === null) kill('SIGKILL');
+    await rm(project, { recursive: true, maxRetries: 5 });
+  });
+
+  function kill(signal: NodeJS.Signals): void {
+    if (watcher.pid !== undefined) process.kill(-watcher.pid, signal);
+  }
+
+  it('serves each of ten saves', async () => {
+    for (let n = 1; n <= 10; n++) {
+      await save(CONTROLLER, createController(`save ${n}`));
+      await waitForText(`save ${n}`);
+    }
+  });
+
+  it('serves the last of several saves in quick succession', async () => {
+    for (let n = 1; n <= 10; n++) {
+      await save(CONTROLLER, createController(`save ${n}`));
+      await setTimeout(100 * n);
+    }
+    await waitForText('save 10');
+  });
+
+  it('reports a compile error, and serves the next save', async () => {
+    await save(CONTROLLER, createController('broken', 'const x: number = "text";'));
+    await waitForOutput(/watched\.controller\.ts:6:11.* error.*TS2322/s);
+    expect(await read('/watched')).toBe('initial');
+    await save(CONTROLLER, createController('fixed'));
+    await waitForText('fixed');
+  });
+
+  it('reports an error of a constructor with its line, and serves the next save', async () => {
+    await save(CONTROLLER, createController('broken', 'throw new Error("No database");'));
+    await waitForOutput(
+      /Error: No database\n.*src\/features\/watched\/watched\.controller\.ts:6:/s,
+    );
+    await save(CONTROLLER, createController('fixed'));
+    await waitForText('fixed');
+  });
+
+  it('serves saves during and after a build', async () => {
+    const build = run('build');
+    await save(CONTROLLER, createController('during'));
+    await waitForText('during');
+    await build;
+    await save(CONTROLLER, createController('after'));
+    await waitForText('after');
+  });
+
+  it('serves a generated feature, and stops serving it when it is removed', async () => {
+    const isServed = async () => (await read('/openapi.json'))?.includes('"/pet-profile');
+    await run('feature', '--', 'pet_profile', '--description', 'Profiles of pets');
+    await waitFor(async () => (await isServed()) === true);
+    await run('feature', '--', '--remove', 'pet_profile');
+    await waitFor(async () => (await isServed()) === false);
+  });
+
+  it('stops serving a feature whose folder is deleted', async () => {
+    await rm(join(project, 'src/features/watched'), { recursive: true });
+    await waitFor(async () => (await read('/watched'))?.includes('Not Found') === true);
+  });
+
+  it('releases the port on SIGINT', async () => {
+    const exit = once(watcher, 'exit');
+    kill('SIGINT');
+    await exit;
+    await waitFor(async () => (await read('/system/healthz')) === undefined);
+  });
+});
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
