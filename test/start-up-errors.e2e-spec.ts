@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { runToEnd, startService, stopService } from './fixtures/process.js';
+import { runService, startService, stopService } from './fixtures/process.js';
 
 const PROJECT_FILES = [
   'nest-cli.json',
@@ -69,7 +69,7 @@ describe('node dist/main.js', () => {
   });
 
   it('prints the file and the line of an error while a feature is imported', async () => {
-    const { code, stdout, stderr } = await runToEnd({ cwd: project, env: { FAULT: 'import' } });
+    const { code, stdout, stderr } = await runService({ cwd: project, env: { FAULT: 'import' } });
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain(
       'dist/features/faulty/faulty.module.js: the file could not be imported: Failed to import\n',
@@ -80,7 +80,7 @@ describe('node dist/main.js', () => {
   });
 
   it('prints the line of an error in a constructor', async () => {
-    const { code, stderr } = await runToEnd({ cwd: project, env: { FAULT: 'constructor' } });
+    const { code, stderr } = await runService({ cwd: project, env: { FAULT: 'constructor' } });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^Error: Failed to construct\n {4}at new FaultyController \(/);
     expect(stderr).toContain(`(${FAULTY_FILE}:10:`);
@@ -100,7 +100,7 @@ describe('node dist/main.js', () => {
   });
 
   it.each(['18.20.8', '20.18.3'])('rejects Node %s', async (version) => {
-    const exit = await runToEnd({ env: { NODE_OPTIONS: reportVersion(version) } });
+    const exit = await runService({ env: { NODE_OPTIONS: reportVersion(version) } });
     expect(exit).toEqual({
       code: 1,
       stdout: '',
@@ -112,7 +112,7 @@ describe('node dist/main.js', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const { stdout, stderr } = await runToEnd({ env: { PORT: String(port) } });
+    const { stdout, stderr } = await runService({ env: { PORT: String(port) } });
     server.close();
     expect(stderr).toContain(`Cannot listen on 127.0.0.1:${port} (EADDRINUSE)`);
     expect(stdout).toContain('Starting Nest application');

@@ -2,6 +2,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SwaggerModule } from '@nestjs/swagger';
 import type { NextFunction, Request, Response } from 'express';
 import type { ApiAdapter } from '../http/api.adapter.js';
+import { StartupError } from '../startup-error.js';
 import { setDocsHeaders } from './docs-headers.js';
 import { createDocsPage } from './docs-page.js';
 import { createOpenApiDocument } from './openapi-document.js';
@@ -35,7 +36,7 @@ function assertNotShadowed(adapter: ApiAdapter): void {
   for (const path of [UI_PATH, `${UI_PATH}/swagger-ui.css`, ...DOCUMENT_PATHS]) {
     for (const { path: route, methods } of adapter.findRoutes(path)) {
       if (methods.includes('get') || methods.includes('_all')) {
-        throw new Error(
+        throw new StartupError(
           `The route ${route} matches ${path}, which is reserved. Choose another path.`,
         );
       }

@@ -18,7 +18,10 @@ export async function openLogDestination(settings: Settings): Promise<LogDestina
   process.stdout.on('error', () => undefined);
   if (!isTTY) return new LogDestination(createStdoutOutput(fd));
   const { createTerminalFormat } = await import('./terminal-format.js');
-  return new LogDestination(createStdoutOutput(openNonBlocking(fd)), createTerminalFormat(settings));
+  return new LogDestination(
+    createStdoutOutput(openNonBlocking(fd)),
+    createTerminalFormat(settings),
+  );
 }
 
 function createStdoutOutput(fd: number): LogOutput {
