@@ -151,7 +151,8 @@ describe('npm run start:dev', () => {
   it('reports a compile error, and serves the next save', async () => {
     await save(CONTROLLER, createController('broken', 'const x: number = "text";'));
     await waitForOutput(/watched\.controller\.ts:6:11.* error.*TS2322/s);
-    expect(await read('/watched')).toBe('initial');
+    // The files that were saved before may still cause a restart.
+    await waitForText('initial');
     await save(CONTROLLER, createController('fixed'));
     await waitForText('fixed');
   });
