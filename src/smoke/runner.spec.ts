@@ -46,7 +46,9 @@ describe('Runner', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    return new Runner(parseOptions([`localhost:${port}`, ...args]) as Options).run();
+    // Results are in the order of completion, which is the order of the probes only without concurrency.
+    const options = parseOptions([`localhost:${port}`, '--concurrency', '1', ...args]) as Options;
+    return new Runner(options).run();
   }
 
   const safe = { get: { responses: { 200: {} } } };
