@@ -374,7 +374,7 @@ describe('npm run feature', () => {
       for (const command of [
         ['prettier/bin/prettier.cjs', '--check', 'src/features', 'test/features'],
         ['eslint/bin/eslint.js', 'src/features', 'test/features'],
-        ['typescript/bin/tsc', '--noEmit'],
+        ['typescript-7/bin/tsc', '--noEmit'],
         ['../scripts/openapi.js', '--check'],
       ]) {
         const [script = '', ...args] = command;
