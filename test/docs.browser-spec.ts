@@ -223,6 +223,15 @@ describe('GET /docs in a browser', () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
   });
 
+  it('shows tag descriptions at full width on a phone', async () => {
+    const { page } = await openDocs({ width: 390 });
+    const widths = await page
+      .locator('.opblock-tag small')
+      .evaluateAll((elements) => elements.map(({ clientWidth }) => clientWidth));
+    expect(widths.filter((width) => width < 300)).toEqual([]);
+    expect(widths).not.toEqual([]);
+  });
+
   it('uses the width of a phone', async () => {
     // Only a mobile browser applies the viewport of the page: without it, the width is 980.
     const context = await browser.newContext({

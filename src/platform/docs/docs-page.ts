@@ -21,6 +21,9 @@ const STYLES = `
     .swagger-ui .info { margin: 24px 0; }
     .swagger-ui .wrapper { padding: 0 12px; }
     .swagger-ui .servers > label { margin-right: 0; }
+    .swagger-ui .opblock-tag { flex-wrap: wrap; }
+    .swagger-ui .opblock-tag a { flex: 1; }
+    .swagger-ui .opblock-tag small { order: 1; flex: 0 0 100%; padding: 0; }
     .swagger-ui .opblock-description-wrapper, .swagger-ui .responses-inner { padding: 12px; }
     .swagger-ui .opblock .opblock-summary-method { min-width: 60px; }
     .swagger-ui .try-out .btn { padding: 5px 10px; }
