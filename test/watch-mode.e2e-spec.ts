@@ -151,9 +151,10 @@ describe('npm run start:dev', () => {
     await waitForText('save 10');
   });
 
-  it('reports a compile error, and serves the next save', async () => {
+  it('reports a compile error, serves the previous version, and then the next save', async () => {
     await save(CONTROLLER, createController('broken', 'const x: number = "text";'));
     await waitForOutput(/watched\.controller\.ts:6:11.* error.*TS2322/s);
+    await waitForText('initial');
     await save(CONTROLLER, createController('fixed'));
     await waitForText('fixed');
   });
