@@ -6,6 +6,7 @@ import {
   Get,
   Header,
   HttpCode,
+  Next,
   Post,
   Redirect,
   Req,
@@ -17,7 +18,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import request from 'supertest';
-import { ApiAdapter } from '../src/platform/http/api.adapter.js';
+import { ApiAdapter, type ApiAdapterOptions } from '../src/platform/http/api.adapter.js';
 import { HttpModule } from '../src/platform/http/http.module.js';
 import { assignRequestId } from '../src/platform/http/request-id.js';
 import { RequestTracker } from '../src/platform/http/request-tracker.js';
@@ -116,6 +117,31 @@ class Handlers {
     };
   }
 
+  @Get('express-properties')
+  expressProperties(@Req() request: Request, @Res({ passthrough: true }) response: Response) {
+    const { url, originalUrl, baseUrl, params, next, res } = request;
+    const { path: route } = request.route as { path: string };
+    // `_parsedUrl` is a cache.
+    const requestKeys = Object.keys(request).filter((key) => key !== '_parsedUrl');
+    return {
+      ...{ url, originalUrl, baseUrl, params, route },
+      ...{ next: typeof next, isResponse: res === response, isRequest: response.req === request },
+      requestKeys: requestKeys.sort(),
+      responseKeys: Object.keys(response).sort(),
+      prototypes: [params, response.locals].map((object) => String(Object.getPrototypeOf(object))),
+    };
+  }
+
+  @Get('next')
+  next(@Next() next: NextFunction) {
+    next();
+  }
+
+  @Get('next-error')
+  nextError(@Next() next: NextFunction) {
+    next(new ServiceUnavailableException('Passed to next()'));
+  }
+
   @Get('file')
   file() {
     return new StreamableFile(Readable.from(['one two']), { type: 'text/csv' });
@@ -141,34 +167,45 @@ const calls: string[] = [];
 /** The requests that middleware received. */
 let requests: WeakRef<object>[] = [];
 
-beforeAll(async () => {
+function createAdapter(options: Partial<ApiAdapterOptions>): ApiAdapter {
   const connections = new ConnectionTracker();
+  return new ApiAdapter({
+    settings: parseSettings({ BODY_LIMIT: '1kb' }),
+    lifecycle: new LifecycleService(connections),
+    connections,
+    defaultHeaders: [DEFAULT_HEADER],
+    registerLastRoutes: () => undefined,
+    ...options,
+    middleware: [
+      ...(options.middleware ?? []),
+      assignRequestId,
+      new RequestTracker(connections).track,
+    ],
+  });
+}
+
+function createTestApp(adapter: ApiAdapter): Promise<NestExpressApplication> {
+  return NestFactory.create<NestExpressApplication>(
+    { module: HttpModule, controllers: [Handlers] },
+    adapter,
+    { bodyParser: false, logger: false },
+  );
+}
+
+beforeAll(async () => {
   const middleware = (name: string) => (req: object, _res: object, next: () => void) => {
     calls.push(name);
     requests.push(new WeakRef(req));
     next();
   };
-  const adapter = new ApiAdapter({
-    settings: parseSettings({ BODY_LIMIT: '1kb' }),
-    lifecycle: new LifecycleService(connections),
-    connections,
-    middleware: [
-      middleware('first'),
-      middleware('second'),
-      assignRequestId,
-      new RequestTracker(connections).track,
-    ],
-    defaultHeaders: [DEFAULT_HEADER],
+  const adapter = createAdapter({
+    middleware: [middleware('first'), middleware('second')],
     registerLastRoutes: () => {
       app.use('/object', middleware('after the response'));
       app.use('/last', (_req: Request, res: Response) => res.json({ last: true }));
     },
   });
-  app = await NestFactory.create<NestExpressApplication>(
-    { module: HttpModule, controllers: [Handlers] },
-    adapter,
-    { bodyParser: false, logger: false },
-  );
+  app = await createTestApp(adapter);
   app.use(middleware('third'), middleware('fourth'));
   app.use('/raw', express.raw({ type: () => true }));
   app.use('/object', (req: Request, _res: Response, next: NextFunction) => {
@@ -336,5 +373,66 @@ describe('ApiAdapter', () => {
       return before.every((request) => request.deref() === undefined);
     });
     agent.destroy();
+  });
+});
+
+describe('ApiAdapter without middleware', () => {
+  let direct: NestExpressApplication;
+  /** Express calls it for each request that is not dispatched directly. */
+  let handle: jest.SpiedFunction<() => void>;
+
+  beforeAll(async () => {
+    const adapter = createAdapter({
+      registerLastRoutes: () => {
+        direct.use('/next', (_req: Request, res: Response) => res.json({ after: 'next()' }));
+      },
+    });
+    direct = await createTestApp(adapter);
+    await direct.listen(0, '127.0.0.1');
+    const { router } = adapter.getInstance<express.Express>();
+    handle = jest.spyOn(router as unknown as { handle(): void }, 'handle');
+  });
+
+  afterAll(async () => {
+    await direct.close();
+  });
+
+  beforeEach(() => {
+    handle.mockClear();
+  });
+
+  it("sets the same properties as Express, without calling Express's router", async () => {
+    const get = (server: NestExpressApplication) =>
+      request(server.getHttpServer()).get('/express-properties?a=1').expect(200);
+    const properties = (await get(direct)).body as object;
+    expect(handle).not.toHaveBeenCalled();
+    expect(properties).toMatchObject({ route: '/express-properties', next: 'function' });
+    expect((await get(app)).body).toEqual(properties);
+  });
+
+  it('calls later handlers when a route calls next()', async () => {
+    await request(direct.getHttpServer()).get('/next').expect(200, { after: 'next()' });
+    expect(handle).toHaveBeenCalledTimes(1);
+  });
+
+  it('sends the error that a route passes to next()', async () => {
+    await request(direct.getHttpServer())
+      .get('/next-error')
+      .expect(503, { detail: 'Passed to next()' });
+  });
+
+  it('sends the error of the body parser', async () => {
+    await request(direct.getHttpServer())
+      .post('/raw')
+      .set('Content-Encoding', 'zip')
+      .send('a')
+      .expect(415, { detail: 'Unsupported content encoding "zip"' });
+  });
+
+  it.each([
+    ['an unknown path', '/nope', 404, '{"detail":"Not Found"}'],
+    ['another method', '/object', 405, '{"detail":"Method Not Allowed"}'],
+  ])('responds to %s', async (_, path, status, body) => {
+    await request(direct.getHttpServer()).post(path).expect(status, body);
   });
 });

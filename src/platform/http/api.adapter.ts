@@ -24,6 +24,7 @@ import { findHeadError, findPathError, normalizeTarget } from './request-head.js
 import {
   findMatchingRoutes,
   type MatchedRoute,
+  type Route,
   RouteIndex,
   type RouteMethod,
 } from './route-index.js';
@@ -90,6 +91,10 @@ export class ApiAdapter extends ExpressAdapter {
   private readonly routeIndexes: RouteIndex[] = [];
   /** Number of layers of Express's router after the last index was added. */
   private layerCount = 0;
+  /** Number of layers that Nest's adapter adds. They call its request hooks, which are not used. */
+  private readonly nestLayerCount: number;
+  /** The first index, if no middleware precedes it. */
+  private firstIndex: RouteIndex | undefined;
   /** Connections on which a request was rejected. Further data on them is ignored. */
   private readonly rejectedSockets = new WeakSet<Socket>();
 
@@ -101,6 +106,7 @@ export class ApiAdapter extends ExpressAdapter {
         .disable('x-powered-by'),
     );
     const app = this.getInstance<Express>();
+    this.nestLayerCount = app.router.stack.length;
     this.messageClasses = createMessageClasses(app, apiOptions.defaultHeaders);
     for (const method of METHODS_WITHOUT_BODY) {
       this[method] = (path: unknown, handler?: unknown) => this.addRoute(method, path, [handler]);
@@ -123,7 +129,6 @@ export class ApiAdapter extends ExpressAdapter {
 
   override initHttpServer(): void {
     const { lifecycle, connections } = this.apiOptions;
-    const app = this.getInstance<Express>();
     const handle = (req: IncomingMessage, res: ServerResponse) => {
       if (this.rejectedSockets.has(req.socket)) return;
       const headError = normalizeTarget(req)
@@ -135,7 +140,7 @@ export class ApiAdapter extends ExpressAdapter {
       }
       this.runMiddleware(req, res, () => {
         const detail = headError ?? findPathError(req);
-        if (detail === undefined) app(req, res);
+        if (detail === undefined) this.dispatch(req as Request, res as Response);
         else this.sendError(res, 400, detail);
       });
     };
@@ -211,14 +216,50 @@ export class ApiAdapter extends ExpressAdapter {
     return response.end(json, length === json.length ? 'latin1' : 'utf8');
   }
 
+  /**
+   * Calls the handlers of a route directly if no other route and no middleware can match. Passes other
+   * requests to Express. Without it, a GET takes 13 % and a POST 10 % more instructions (Node 24,
+   * `perf stat` under `wrk -c50`).
+   */
+  private dispatch(req: Request, res: Response): void {
+    const app = this.getInstance<Express>();
+    const route = this.findOnlyRoute(req);
+    if (route === undefined) {
+      app(req, res);
+      return;
+    }
+    const next = (error?: unknown) => {
+      req.state.dispatched = { error };
+      app(req, res);
+    };
+    // Express sets the same properties before it dispatches a route.
+    req.res = res;
+    req.next = next;
+    req.originalUrl = req.url;
+    req.baseUrl = '';
+    req.params = Object.create(null) as Request['params'];
+    res.locals = Object.create(null) as Response['locals'];
+    route.dispatch(req, res, next);
+  }
+
+  private findOnlyRoute({ method, url }: Request): Route | undefined {
+    const end = url.indexOf('?');
+    return this.firstIndex?.findOnlyRoute(method, end === -1 ? url : url.slice(0, end));
+  }
+
   private addRoute(method: RouteMethod, path: unknown, handlers: unknown[]): Express {
     const app = this.getInstance<Express>();
     // Middleware that was added since must run before this route, and after the previous ones.
     const isCurrent = this.routeIndexes.length > 0 && app.router.stack.length === this.layerCount;
     if (!isCurrent) {
       const index = new RouteIndex();
+      if (app.router.stack.length === this.nestLayerCount) this.firstIndex = index;
       this.routeIndexes.push(index);
-      app.use(index.handle);
+      app.use((req, res, next) => {
+        const { dispatched } = req.state;
+        if (dispatched && index === this.firstIndex) next(dispatched.error);
+        else index.handle(req, res, next);
+      });
       this.layerCount = app.router.stack.length;
     }
     this.routeIndexes.at(-1)?.add(method, path as string, handlers as RequestHandler[]);

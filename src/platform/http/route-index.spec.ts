@@ -52,6 +52,15 @@ function createHandler(number: number, isMiddleware: boolean): RequestHandler {
   };
 }
 
+/** Dispatches the only route that can match, as the adapter does, and passes other requests to the index. */
+function createDirectHandler(index: RouteIndex): RequestHandler {
+  return (req, res, next) => {
+    const route = index.findOnlyRoute(req.method, req.path);
+    if (route) route.dispatch(req, res, next);
+    else index.handle(req, res, next);
+  };
+}
+
 /** Creates an Express router and an index with the same routes. */
 function createBoth(routes: Route[]): { router: Router; index: RouteIndex } {
   const router = Router({ caseSensitive: true });
@@ -82,14 +91,40 @@ describe('RouteIndex', () => {
         async (routes, requests) => {
           const { router, index } = createBoth(routes);
           for (const sent of requests) {
-            const [expected, actual] = [dispatch(router, sent), dispatch(index.handle, sent)];
+            const expected = dispatch(router, sent);
+            const actual = dispatch(index.handle, sent);
+            const direct = dispatch(createDirectHandler(index), sent);
             // Express calls next() after the last route in a later iteration of the event loop.
             await new Promise((resolve) => setImmediate(resolve));
             expect(actual).toEqual(expected);
+            expect(direct).toEqual(expected);
           }
         },
       ),
       { numRuns: 300 },
     );
+  });
+
+  it.each([
+    ['a literal path', ['/a/b', '/a', '/'], 'GET', '/a/b', '/a/b'],
+    ['HEAD', ['/a'], 'HEAD', '/a', '/a'],
+    ['a method without a route', ['/a'], 'POST', '/a', undefined],
+    ['an unknown path', ['/a'], 'GET', '/b', undefined],
+    ['a trailing slash', ['/a'], 'GET', '/a/', undefined],
+    ['a parameter', ['/:id'], 'GET', '/a', undefined],
+    ['a literal path that a parameter matches too', ['/a', '/:id'], 'GET', '/a', undefined],
+    ['two routes of one path', ['/a', '/a/'], 'GET', '/a', undefined],
+  ])('finds the only route of %s', (_, paths, method, path, expected) => {
+    const index = new RouteIndex();
+    for (const registered of paths) index.add('get', registered, [() => undefined]);
+    expect(index.findOnlyRoute(method, path)?.path).toBe(expected);
+  });
+
+  it('finds the only route again after another route was added', () => {
+    const index = new RouteIndex();
+    index.add('get', '/a', [() => undefined]);
+    expect(index.findOnlyRoute('GET', '/a')?.path).toBe('/a');
+    index.add('all', '/{*rest}', [() => undefined]);
+    expect(index.findOnlyRoute('GET', '/a')).toBeUndefined();
   });
 });

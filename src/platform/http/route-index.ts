@@ -1,4 +1,10 @@
-import { type RequestHandler, Router } from 'express';
+import {
+  type NextFunction,
+  type Request,
+  type RequestHandler,
+  type Response,
+  Router,
+} from 'express';
 
 /** A route's pattern and lower-case methods. The method of `all()` is `_all`. */
 export interface MatchedRoute {
@@ -12,6 +18,8 @@ interface RegisteredRoute {
   method: RouteMethod;
   path: string;
   handlers: RequestHandler[];
+  /** Whether the path has no parameters, wildcards or optional groups. */
+  isLiteral: boolean;
   /** Number of routes that were registered before. */
   order: number;
 }
@@ -23,13 +31,31 @@ class RouteNode {
   /** Routers with the routes of this node and its ancestors. Created when first used. */
   router: Router | undefined;
   optionsRouter: Router | undefined;
+  /** Results of {@link findOnlyRoute}, by method. */
+  readonly onlyRoutes = new Map<string, Route | undefined>();
 
-  constructor(readonly parent?: RouteNode) {}
+  constructor(
+    readonly path: string,
+    readonly parent?: RouteNode,
+  ) {}
 
   /** Returns the routes that can match a path which leads to this node, in registration order. */
   getCandidates(): RegisteredRoute[] {
     const inherited = this.parent?.getCandidates() ?? [];
     return [...inherited, ...this.routes].toSorted((a, b) => a.order - b.order);
+  }
+
+  /** Returns the route that handles a method for the path of this node, if no other can match it. */
+  findOnlyRoute(method: string): Route | undefined {
+    if (!this.onlyRoutes.has(method)) {
+      const name = method.toLowerCase();
+      const matching = this.getCandidates().filter(
+        (route) => !route.isLiteral || (this.routes.includes(route) && handlesMethod(route, name)),
+      );
+      const isOnly = matching.length === 1 && matching[0]?.isLiteral;
+      this.onlyRoutes.set(method, isOnly ? getLayers(createRouter(matching))[0]?.route : undefined);
+    }
+    return this.onlyRoutes.get(method);
   }
 }
 
@@ -41,17 +67,18 @@ class RouteNode {
  * the request's path, in registration order, so Express's rules of precedence apply.
  */
 export class RouteIndex {
-  private readonly root = new RouteNode();
+  private readonly root = new RouteNode('');
   private size = 0;
 
   add(method: RouteMethod, path: string, handlers: RequestHandler[]): void {
     let node = this.root;
     for (const segment of getLiteralSegments(path)) {
-      const child = node.children.get(segment) ?? new RouteNode(node);
+      const child = node.children.get(segment) ?? new RouteNode(`${node.path}/${segment}`, node);
       node.children.set(segment, child);
       node = child;
     }
-    node.routes.push({ method, path, handlers, order: this.size++ });
+    const isLiteral = node.path === path.replace(/\/$/, '');
+    node.routes.push({ method, path, handlers, isLiteral, order: this.size++ });
     clearRouters(node);
   }
 
@@ -79,6 +106,15 @@ export class RouteIndex {
     return findMatchingRoutes(node.router, path);
   }
 
+  /**
+   * Returns the route of a request, if its path is literal and no other route can match. Dispatching it
+   * calls the same handlers as {@link handle}, without the matching of Express's router.
+   */
+  findOnlyRoute(method: string, path: string): Route | undefined {
+    const node = this.findNode(path);
+    return node.path === path ? node.findOnlyRoute(method) : undefined;
+  }
+
   private findNode(path: string): RouteNode {
     let node = this.root;
     let start = 1;
@@ -96,7 +132,7 @@ export class RouteIndex {
 
 /** Returns the routes of a router, without those of nested routers, that match a path. */
 export function findMatchingRoutes(router: Router, path: string): MatchedRoute[] {
-  return (router.stack as unknown as RouteLayer[])
+  return getLayers(router)
     .filter((layer) => layer.route && layer.match(path))
     .flatMap(({ route }) =>
       route ? [{ path: route.path, methods: Object.keys(route.methods) }] : [],
@@ -105,8 +141,23 @@ export function findMatchingRoutes(router: Router, path: string): MatchedRoute[]
 
 /** Parts of Express's router that its types do not declare. */
 interface RouteLayer {
-  route?: { path: string; methods: Record<string, boolean> };
+  route?: Route;
   match(path: string): unknown;
+}
+
+export interface Route {
+  path: string;
+  methods: Record<string, boolean>;
+  /** Calls the handlers of the route, and `next` if they do not respond. */
+  dispatch(req: Request, res: Response, next: NextFunction): void;
+}
+
+function getLayers(router: Router): RouteLayer[] {
+  return router.stack as unknown as RouteLayer[];
+}
+
+function handlesMethod(route: RegisteredRoute, method: string): boolean {
+  return [method, 'all', method === 'head' && 'get'].includes(route.method);
 }
 
 function createRouter(routes: RegisteredRoute[]): Router {
@@ -118,6 +169,7 @@ function createRouter(routes: RegisteredRoute[]): Router {
 function clearRouters(node: RouteNode): void {
   node.router = undefined;
   node.optionsRouter = undefined;
+  node.onlyRoutes.clear();
   for (const child of node.children.values()) clearRouters(child);
 }
 
