@@ -2,14 +2,15 @@
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { format } from 'prettier';
-import { exitWithError, prepareMachine, run } from './machine.js';
+import { measureFeatures } from './features.js';
+import { BenchmarkError, exitWithError, prepareMachine, run } from './machine.js';
 import { PETSAGE, prepareBaseline, preparePeers } from './peers.js';
 import { saveRun } from './results.js';
-import { readResidentMib, startServer } from './server.js';
+import { readResidentMib, SETTLE_MS, startServer } from './server.js';
 import { summarizeServers } from './statistics.js';
-import { formatRun } from './tables.js';
+import { formatFeatureRun, formatRun } from './tables.js';
 import { verifyServers } from './verification.js';
-import { measureLoad, SCENARIOS } from './wrk.js';
+import { formatLoad, measureLoad, REQUESTS, SCENARIOS } from './wrk.js';
 
 /** @typedef {import('./peers.js').Peer} Peer */
 /** @typedef {import('./results.js').ConnectionLoad} ConnectionLoad */
@@ -17,11 +18,15 @@ import { measureLoad, SCENARIOS } from './wrk.js';
 
 const HELP = `Measures PetSage API (dist/main.js) on the version of Node.js that runs this script.
 
-  node bench/bench.js                  all peers, 12 minutes; writes bench/results.json,
-                                       RESULTS.md and results.svg
-  node bench/bench.js --baseline DIR   this build against the one in DIR, 7 minutes; writes nothing
+  node bench/bench.js                            all peers, 12 minutes; writes bench/results.json,
+                                                 RESULTS.md and results.svg
+  node bench/bench.js --features 1,30,100,300    all peers with each number of features, 12 minutes;
+                                                 writes bench/results.json, RESULTS.md and features.svg
+  node bench/bench.js --baseline DIR             this build against the one in DIR, 7 minutes;
+                                                 writes nothing
 
 Options:
+  --features N,…   the numbers of features. One number alone writes nothing
   --baseline DIR   another checkout of this repository, with its own node_modules and dist
   --quick          few and short rounds, to try the benchmark; writes nothing
   -h, --help       print this text
@@ -52,18 +57,28 @@ const QUICK = {
   connectionSeconds: 1,
 };
 
-const CONNECTION_COUNTS = [10, 100, 1000];
+/** Short rounds, because there is a server for each number of features. */
+const FEATURES = {
+  starts: 3,
+  rounds: 5,
+  roundSeconds: 1,
+  rampUpSeconds: 1,
+  warmUpSeconds: 1,
+  connections: 50,
+};
 
-/** The time between the first response and the reading of the idle memory. */
-const SETTLE_MS = 1000;
+const QUICK_FEATURES = { ...FEATURES, starts: 1, rounds: 1, rampUpSeconds: 0, warmUpSeconds: 0 };
+
+const CONNECTION_COUNTS = [10, 100, 1000];
 
 await main().catch(exitWithError);
 
 async function main() {
-  const { quick, baseline, help } = parseArgs({
+  const { quick, baseline, features, help } = parseArgs({
     options: {
       quick: { type: 'boolean' },
       baseline: { type: 'string' },
+      features: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   }).values;
@@ -71,25 +86,58 @@ async function main() {
     console.log(HELP);
     return;
   }
-  const settings = quick ? QUICK : baseline ? BASELINE : FULL;
+  if (features && baseline) {
+    throw new BenchmarkError('--features and --baseline exclude each other.');
+  }
+  const counts = features === undefined ? [] : parseCounts(features);
   const machine = await prepareMachine();
   const { servers, versions } = await (baseline ? prepareBaseline(baseline) : preparePeers());
-  console.error('Verifying that all servers do the same work');
-  await verifyServers(servers);
-  const result = {
+  const environment = {
     date: new Date().toISOString().slice(0, 10),
     command: ['node', 'bench/bench.js', ...process.argv.slice(2)].join(' '),
     machine,
     versions,
-    settings,
-    servers: await measureServers(servers, settings),
-    connections: baseline ? [] : await measureConnections(settings),
   };
-  console.log(await format(formatRun(result), { parser: 'markdown' }));
-  if (quick || baseline) return;
-  await saveRun(result);
+  if (counts.length > 0) {
+    const settings = quick ? QUICK_FEATURES : FEATURES;
+    const summaries = await measureFeatures(servers, counts, settings);
+    const result = { ...environment, settings, servers: summaries };
+    await printMarkdown(formatFeatureRun(result));
+    if (quick || counts.length === 1) return;
+    await saveRun('features', result);
+  } else {
+    const settings = quick ? QUICK : baseline ? BASELINE : FULL;
+    console.error('Verifying that all servers do the same work');
+    await verifyServers(servers);
+    const result = {
+      ...environment,
+      settings,
+      servers: await measureServers(servers, settings),
+      connections: baseline ? [] : await measureConnections(settings),
+    };
+    await printMarkdown(formatRun(result));
+    if (quick || baseline) return;
+    await saveRun('servers', result);
+  }
   await run(process.execPath, [`${import.meta.dirname}/report.js`]);
-  console.error('Wrote bench/results.json, bench/RESULTS.md and bench/results.svg');
+  console.error('Wrote bench/results.json, bench/RESULTS.md and the charts');
+}
+
+/**
+ * @param {string} text
+ * @returns {number[]} in ascending order
+ */
+function parseCounts(text) {
+  const counts = text.split(',').map(Number);
+  if (!counts.every((count) => Number.isInteger(count) && count >= 1 && count <= 1000)) {
+    throw new BenchmarkError(`--features must be numbers from 1 to 1000, but is ${text}.`);
+  }
+  return [...new Set(counts)].sort((a, b) => a - b);
+}
+
+/** @param {string} text */
+async function printMarkdown(text) {
+  console.log(await format(text, { parser: 'markdown' }));
 }
 
 /**
@@ -106,7 +154,7 @@ async function measureServers(peers, settings) {
   const running = [];
   for (let start = 1; start <= starts; start++) {
     for (const samples of all) {
-      const server = await startServer(samples.command);
+      const server = await startServer(samples);
       await setTimeout(SETTLE_MS);
       samples.startMs.push(server.startMs);
       samples.idleMib.push(readResidentMib(server));
@@ -117,23 +165,25 @@ async function measureServers(peers, settings) {
   }
   for (const { server, samples } of running) {
     for (const scenario of SCENARIOS) {
-      await measureLoad(server, scenario, { connections, seconds: warmUpSeconds });
+      await measureLoad(server, REQUESTS[scenario], { connections, seconds: warmUpSeconds });
       console.error(`Warm-up, ${samples.name}: ${scenario}`);
     }
   }
+  const order = [...running];
   for (let round = 1; round <= rounds; round++) {
     for (const scenario of SCENARIOS) {
-      for (const { server, samples } of running) {
+      for (const { server, samples } of order) {
+        const request = REQUESTS[scenario];
         // While a server is idle, V8 shrinks its heap and discards compiled code.
-        await measureLoad(server, scenario, { connections, seconds: rampUpSeconds });
-        const load = await measureLoad(server, scenario, { connections, seconds: roundSeconds });
+        await measureLoad(server, request, { connections, seconds: rampUpSeconds });
+        const load = await measureLoad(server, request, { connections, seconds: roundSeconds });
         samples[scenario].push(load);
         samples.loadMib = readResidentMib(server);
         console.error(`Round ${round}/${rounds}, ${samples.name}: ${formatLoad(scenario, load)}`);
       }
     }
     // Alternating the order cancels out a steady drift of the machine's speed.
-    running.reverse();
+    order.reverse();
   }
   for (const { server } of running) await server.stop();
   return summarizeServers(all);
@@ -148,23 +198,15 @@ async function measureConnections({ warmUpSeconds, connectionSeconds }) {
   /** @type {ConnectionLoad[]} */
   const loads = [];
   for (const connections of CONNECTION_COUNTS) {
-    const server = await startServer(PETSAGE.command);
+    const server = await startServer(PETSAGE);
     for (const scenario of SCENARIOS) {
-      await measureLoad(server, scenario, { connections, seconds: warmUpSeconds });
-      const load = await measureLoad(server, scenario, { connections, seconds: connectionSeconds });
+      const request = REQUESTS[scenario];
+      await measureLoad(server, request, { connections, seconds: warmUpSeconds });
+      const load = await measureLoad(server, request, { connections, seconds: connectionSeconds });
       loads.push({ connections, scenario, ...load });
       console.error(`${connections} connections: ${formatLoad(scenario, load)}`);
     }
     await server.stop();
   }
   return loads;
-}
-
-/**
- * @param {import('./wrk.js').Scenario} scenario
- * @param {import('./wrk.js').Load} load
- */
-function formatLoad(scenario, { requestsPerSecond, serverCpuShare, clientCpuShare }) {
-  const [server, client] = [serverCpuShare, clientCpuShare].map((share) => Math.round(share * 100));
-  return `${scenario} ${Math.round(requestsPerSecond)}/s, server ${server}% and wrk ${client}% of a core`;
 }

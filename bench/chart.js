@@ -2,7 +2,7 @@
 
 /** @typedef {import('./results.js').LoadSummary} LoadSummary */
 
-const WIDTH = 800;
+export const WIDTH = 800;
 const TOP = 104;
 const ROW_HEIGHT = 34;
 const BAR_HEIGHT = 20;
@@ -21,12 +21,17 @@ const STYLE = `
   .bold { font-weight: 700; }
   .bar { fill: #a5b4c3; }
   .petsage { fill: #d9480f; }
+  .line { fill: none; stroke: #8b9bab; stroke-width: 1.5; }
+  .line.petsage { stroke: #d9480f; stroke-width: 3; }
+  .grid { stroke: #d0d7de; }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3; }
     .card { fill: #161b22; stroke: #30363d; }
     .quiet { fill: #9198a1; }
     .bar { fill: #57677a; }
     .petsage { fill: #f76707; }
+    .line.petsage { stroke: #f76707; }
+    .grid { stroke: #30363d; }
   }`;
 
 /**
@@ -48,16 +53,37 @@ export function createChart({ servers, settings, versions }) {
       createBar(POST_X, y, post, isPetsage),
     ];
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="Requests per second relative to node:http">
+  return createCard(height, 'Requests per second, relative to node:http', [
+    createText(
+      24,
+      60,
+      `Node.js ${versions.node}, one core, ${settings.connections} connections. Longer is better.`,
+      'quiet',
+    ),
+    createText(GET_X, TOP - 12, 'GET, liveness', 'bold'),
+    createText(POST_X, TOP - 12, 'POST, validated', 'bold'),
+    ...bars,
+    createText(
+      24,
+      height - 18,
+      'PetSage API is bundled, the others are not. “+ headers”: sends the headers of PetSage API.',
+      'quiet',
+    ),
+  ]);
+}
+
+/**
+ * @param {number} height
+ * @param {string} title
+ * @param {string[]} content
+ */
+export function createCard(height, title, content) {
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${title}">
 <style>${STYLE}
 </style>
 <rect class="card" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="8"/>
-${createText(24, 36, 'Requests per second, relative to node:http', 'title')}
-${createText(24, 60, `Node.js ${versions.node}, one core, ${settings.connections} connections. Longer is better.`, 'quiet')}
-${createText(GET_X, TOP - 12, 'GET, liveness', 'bold')}
-${createText(POST_X, TOP - 12, 'POST, validated', 'bold')}
-${bars.join('\n')}
-${createText(24, height - 18, 'PetSage API is bundled, the others are not. “+ headers”: sends the headers of PetSage API.', 'quiet')}
+${createText(24, 36, title, 'title')}
+${content.join('\n')}
 </svg>
 `;
 }
@@ -80,8 +106,8 @@ ${createText(x + width + 8, y + 15, label, isPetsage ? 'bold' : '')}`;
  * @param {number} y
  * @param {string} content
  * @param {string} style
- * @param {'start' | 'end'} [anchor]
+ * @param {'start' | 'middle' | 'end'} [anchor]
  */
-function createText(x, y, content, style, anchor = 'start') {
+export function createText(x, y, content, style, anchor = 'start') {
   return `<text class="${style}" x="${x.toFixed(1)}" y="${y}" text-anchor="${anchor}">${content}</text>`;
 }

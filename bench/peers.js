@@ -8,6 +8,7 @@ import { BenchmarkError, run } from './machine.js';
  * @property {string} name
  * @property {string} label
  * @property {string[]} command
+ * @property {number} [features] the number of features besides the two routes
  * @property {boolean} [isStartOnly] measure start-up and idle memory, but no load
  */
 
@@ -35,16 +36,16 @@ const PEERS = [
   NODE_HTTP,
   createNodePeer('fastify', 'Fastify', join(PEERS_DIR, 'fastify.js')),
   createNodePeer('express', 'Express', join(PEERS_DIR, 'express.js')),
-  createNodePeer('nest-fastify', 'Nest on Fastify', join(PEERS_DIR, 'dist/nest-fastify.js')),
+  createNodePeer('nest-fastify', 'Nest on Fastify', join(PEERS_DIR, 'dist/nest/nest-fastify.js')),
   createNodePeer(
     'nest-fastify-headers',
     'Nest on Fastify + headers',
-    join(PEERS_DIR, 'dist/nest-fastify-headers.js'),
+    join(PEERS_DIR, 'dist/nest/nest-fastify-headers.js'),
   ),
   PETSAGE,
-  createNodePeer('nest-express', 'Nest on Express', join(PEERS_DIR, 'dist/nest-express.js')),
+  createNodePeer('nest-express', 'Nest on Express', join(PEERS_DIR, 'dist/nest/nest-express.js')),
   {
-    ...createNodePeer('nest-empty', 'Nest, empty', join(PEERS_DIR, 'dist/nest-empty.js')),
+    ...createNodePeer('nest-empty', 'Nest, empty', join(PEERS_DIR, 'dist/nest/nest-empty.js')),
     isStartOnly: true,
   },
   { name: 'fastapi', label: 'FastAPI', command: [PYTHON, join(PEERS_DIR, 'fastapi-app.py')] },

@@ -1,14 +1,16 @@
-// Writes bench/RESULTS.md and bench/results.svg from bench/results.json: node bench/report.js
+// Writes bench/RESULTS.md and the charts from bench/results.json: node bench/report.js
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createChart } from './chart.js';
+import { createFeatureChart } from './feature-chart.js';
 import { readResults, writeFormatted } from './results.js';
 import { MAX_CLIENT_CPU_SHARE, MIN_SERVER_CPU_SHARE } from './statistics.js';
-import { formatRun } from './tables.js';
+import { formatFeatureRun, formatRun } from './tables.js';
 
-const results = await readResults();
-const chartRun = results.node24 ?? Object.values(results)[0];
+const { servers, features } = await readResults();
+const chartRun = servers.node24 ?? Object.values(servers)[0];
 if (!chartRun) throw new Error('bench/results.json is empty. Run: node bench/bench.js');
+const featureChartRun = features.node24 ?? Object.values(features)[0];
 
 const intro = `# Benchmark results
 
@@ -58,8 +60,30 @@ seconds to accept 1,000 connections. Until a connection is accepted, its first r
 connections.
 `;
 
-const sections = Object.values(results).map(
+const featuresIntro = `## Number of features
+
+![Requests per second by number of features](features.svg)
+
+All servers have the number of features that the table names, besides the two routes. Each feature is a module,
+router or plugin of its own, with a GET route that returns its status and a POST route that returns the validated
+body. For PetSage API, \`npm run feature\` creates them. Requests go to the last feature, and for PetSage API also to
+the POST route above, to an unknown path, and to a known path with another method. Ratios compare a server with
+itself at the lowest number, within a round. PetSage API logs the POST requests to features, the unknown paths and
+the wrong methods; the peers log nothing.
+`;
+
+const sections = Object.values(servers).map(
   (run) => `## Node.js ${run.versions.node?.split('.')[0]}\n\n${formatRun(run)}`,
 );
-await writeFormatted(join(import.meta.dirname, 'RESULTS.md'), [intro, ...sections].join('\n'));
+const featureSections = Object.values(features).map(
+  (run) =>
+    `### Features on Node.js ${run.versions.node?.split('.')[0]}\n\n${formatFeatureRun(run)}`,
+);
+if (featureSections.length > 0) featureSections.unshift(featuresIntro);
+const text = [intro, ...sections, ...featureSections].join('\n');
+await writeFormatted(join(import.meta.dirname, 'RESULTS.md'), text);
 await writeFile(join(import.meta.dirname, 'results.svg'), createChart(chartRun));
+if (featureChartRun) {
+  const chart = createFeatureChart(featureChartRun);
+  await writeFile(join(import.meta.dirname, 'features.svg'), chart);
+}

@@ -44,35 +44,65 @@ import { format, resolveConfig } from 'prettier';
  */
 
 /**
- * @typedef {object} Settings
+ * One server with a number of features. Rates are compared with the lowest number of features.
+ *
+ * @typedef {object} FeatureSummary
+ * @property {string} name
+ * @property {string} label
+ * @property {number} features
+ * @property {Statistic} startMs
+ * @property {Statistic} idleMib
+ * @property {Record<string, { requestsPerSecond: Statistic, ratio: Ratio }>} loads by request
+ */
+
+/**
+ * @typedef {object} RoundSettings
  * @property {number} starts
  * @property {number} rounds
  * @property {number} roundSeconds
  * @property {number} rampUpSeconds load before each round, not measured
  * @property {number} warmUpSeconds load before the first round, not measured
  * @property {number} connections
- * @property {number} connectionSeconds load for each number of connections
+ */
+
+/**
+ * `connectionSeconds` is the load for each number of connections.
+ *
+ * @typedef {RoundSettings & { connectionSeconds: number }} Settings
+ */
+
+/**
+ * @typedef {object} Environment
+ * @property {string} date
+ * @property {string} command
+ * @property {Record<string, string | number>} machine
+ * @property {Record<string, string>} versions
  */
 
 /**
  * One run of the benchmark.
  *
- * @typedef {object} Run
- * @property {string} date
- * @property {string} command
- * @property {Record<string, string | number>} machine
- * @property {Record<string, string>} versions
- * @property {Settings} settings
- * @property {ServerSummary[]} servers
- * @property {ConnectionLoad[]} connections
+ * @typedef {Environment & {
+ *   settings: Settings,
+ *   servers: ServerSummary[],
+ *   connections: ConnectionLoad[],
+ * }} Run
  */
+
+/**
+ * One run with several numbers of features.
+ *
+ * @typedef {Environment & { settings: RoundSettings, servers: FeatureSummary[] }} FeatureRun
+ */
+
+/** @typedef {{ servers: Record<string, Run>, features: Record<string, FeatureRun> }} Results */
 
 const PATH = join(import.meta.dirname, 'results.json');
 
 /**
- * Reads the committed runs.
+ * Reads the committed runs, which have the version of Node.js as key: `node24`.
  *
- * @returns {Promise<Record<string, Run>>} by Node.js version: `node24`
+ * @returns {Promise<Results>}
  */
 export async function readResults() {
   return JSON.parse(await readFile(PATH, 'utf8'));
@@ -81,13 +111,16 @@ export async function readResults() {
 /**
  * Replaces the run of this Node.js version and keeps the others.
  *
- * @param {Run} run
+ * @template {keyof Results} Kind
+ * @param {Kind} kind
+ * @param {Results[Kind][string]} run
  */
-export async function saveRun(run) {
+export async function saveRun(kind, run) {
+  const results = await readResults();
   const key = `node${process.versions.node.split('.')[0]}`;
-  const results = Object.entries({ ...(await readResults()), [key]: run });
-  results.sort(([a], [b]) => a.localeCompare(b));
-  await writeFormatted(PATH, JSON.stringify(Object.fromEntries(results)));
+  const runs = Object.entries({ ...results[kind], [key]: run });
+  runs.sort(([a], [b]) => a.localeCompare(b));
+  await writeFormatted(PATH, JSON.stringify({ ...results, [kind]: Object.fromEntries(runs) }));
 }
 
 /**

@@ -10,6 +10,9 @@ import { SERVER_CORE } from './machine.js';
 /** The liveness route, which every server implements. */
 export const LIVENESS_PATH = '/system/healthz';
 
+/** The time between the first response and the reading of the idle memory. */
+export const SETTLE_MS = 1000;
+
 const START_TIMEOUT_MS = 30_000;
 const POLL_INTERVAL_MS = 2;
 
@@ -38,11 +41,14 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
  * Starts a server on its core and waits for its first 200 response. It is killed when this process
  * exits.
  *
- * @param {string[]} command
+ * @param {{ command: string[], features?: number }} peer
  * @param {import('node:child_process').StdioOptions} [stdio]
  * @returns {Promise<Server>}
  */
-export async function startServer(command, stdio = ['ignore', 'ignore', 'inherit']) {
+export async function startServer(
+  { command, features = 0 },
+  stdio = ['ignore', 'ignore', 'inherit'],
+) {
   const port = await findFreePort();
   const url = `http://127.0.0.1:${port}`;
   const startedAt = performance.now();
@@ -55,6 +61,7 @@ export async function startServer(command, stdio = ['ignore', 'ignore', 'inherit
       NODE_ENV: 'production',
       PORT: String(port),
       HOST: '127.0.0.1',
+      FEATURES: String(features),
     },
     stdio,
   });

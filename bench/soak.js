@@ -65,10 +65,12 @@ async function main() {
   const machine = await prepareMachine();
   const [node = '', ...args] = PETSAGE.command;
   const probe = `--import=data:text/javascript,${encodeURIComponent(MEMORY_PROBE)}`;
-  const server = await startServer(
-    [node, '--expose-gc', probe, ...args],
-    ['ignore', 'pipe', 'inherit', 'ipc'],
-  );
+  const server = await startServer({ command: [node, '--expose-gc', probe, ...args] }, [
+    'ignore',
+    'pipe',
+    'inherit',
+    'ipc',
+  ]);
   server.child.stdout?.resume();
   console.log('Warming up');
   await sendRequests(server, 0, WARM_UP_SECONDS);
@@ -130,7 +132,7 @@ async function main() {
  * @throws BenchmarkError if a request failed
  */
 async function sendRequests(server, rate, seconds) {
-  const options = { seconds, connections: CONNECTIONS, argument: rate.toFixed(0) };
+  const options = { seconds, connections: CONNECTIONS, args: [rate.toFixed(0)] };
   const result = await runWrk(server.url, 'soak.lua', options);
   if (result.timeouts + result.errors + result.unexpected > 0) {
     throw new BenchmarkError(`Requests failed: ${JSON.stringify(result)}`);

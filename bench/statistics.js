@@ -1,6 +1,7 @@
 // Reduces the samples of a benchmark to medians, quartiles and ratios.
 
 /** @typedef {import('./wrk.js').Load} Load */
+/** @typedef {import('./results.js').FeatureSummary} FeatureSummary */
 /** @typedef {import('./results.js').LoadSummary} LoadSummary */
 /** @typedef {import('./results.js').ServerSummary} ServerSummary */
 /** @typedef {import('./results.js').Statistic} Statistic */
@@ -15,6 +16,18 @@ export const MAX_CLIENT_CPU_SHARE = 0.95;
  * The samples of one server: one `startMs` and `idleMib` per start, one load per round.
  *
  * @typedef {{ startMs: number[], idleMib: number[], loadMib?: number, get: Load[], post: Load[] }} Samples
+ */
+
+/**
+ * The samples of one server with a number of features: one load per round for each request.
+ *
+ * @typedef {object} FeatureSamples
+ * @property {string} name
+ * @property {string} label
+ * @property {number} features
+ * @property {number[]} startMs
+ * @property {number[]} idleMib
+ * @property {Record<string, Load[]>} loads
  */
 
 /**
@@ -36,6 +49,35 @@ export function summarizeServers(servers) {
       loadMib: roundDigits(loadMib),
       get: summarizeLoads(server.get, nodeHttp.get, petsage.get),
       post: summarizeLoads(server.post, nodeHttp.post, petsage.post),
+    };
+  });
+}
+
+/**
+ * Summarizes the samples of servers with several numbers of features.
+ *
+ * @param {FeatureSamples[]} servers
+ * @returns {FeatureSummary[]}
+ */
+export function summarizeFeatures(servers) {
+  const lowest = Math.min(...servers.map(({ features }) => features));
+  return servers.map(({ name, label, features, startMs, idleMib, loads }) => {
+    const base = servers.find((other) => other.name === name && other.features === lowest);
+    return {
+      name,
+      label,
+      features,
+      startMs: summarize(startMs),
+      idleMib: summarize(idleMib),
+      loads: Object.fromEntries(
+        Object.entries(loads).map(([request, samples]) => [
+          request,
+          {
+            requestsPerSecond: summarize(samples.map((load) => load.requestsPerSecond)),
+            ratio: compareRates(samples, base?.loads[request] ?? []),
+          },
+        ]),
+      ),
     };
   });
 }

@@ -1,10 +1,19 @@
 // The tables of bench/RESULTS.md and of the terminal, in Markdown.
 
+/** @typedef {import('./results.js').FeatureRun} FeatureRun */
+/** @typedef {import('./results.js').FeatureSummary} FeatureSummary */
 /** @typedef {import('./results.js').Ratio} Ratio */
 /** @typedef {import('./results.js').Run} Run */
 /** @typedef {import('./wrk.js').Scenario} Scenario */
 
 const REQUESTS = { get: 'GET `/system/healthz`', post: 'POST `/api/v1/system/smoke-test`' };
+
+/** The requests that only PetSage API is measured with. */
+const PETSAGE_REQUESTS = {
+  echo: REQUESTS.post,
+  notFound: 'unknown path (404)',
+  methodNotAllowed: 'wrong method (405)',
+};
 
 /**
  * Formats one run.
@@ -12,12 +21,8 @@ const REQUESTS = { get: 'GET `/system/healthz`', post: 'POST `/api/v1/system/smo
  * @param {Run} run
  */
 export function formatRun(run) {
-  const { starts, rounds, roundSeconds, rampUpSeconds, warmUpSeconds, connections } = run.settings;
   const parts = [
-    `Measured on ${run.date} with \`${run.command}\`: ${starts} starts, ${warmUpSeconds} s of warm-up, ` +
-      `${rounds} rounds of ${roundSeconds} s after ${rampUpSeconds} s of ramp-up, ${connections} connections. Values are medians.`,
-    `Machine: ${formatList(run.machine)}.`,
-    `Versions: ${formatList(run.versions)}.`,
+    ...describeRun(run),
     createLoadTable(run, 'get'),
     createLoadTable(run, 'post'),
     createStartTable(run),
@@ -29,6 +34,33 @@ export function formatRun(run) {
     );
   }
   return `${parts.join('\n\n')}\n`;
+}
+
+/**
+ * Formats one run with several numbers of features.
+ *
+ * @param {FeatureRun} run
+ */
+export function formatFeatureRun(run) {
+  const parts = [
+    ...describeRun(run),
+    createFeatureTable(run, 'get'),
+    createFeatureTable(run, 'post'),
+    createPetsageFeatureTable(run),
+    createFeatureStartTable(run),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+/** @param {Run | FeatureRun} run */
+function describeRun({ date, command, machine, versions, settings }) {
+  const { starts, rounds, roundSeconds, rampUpSeconds, warmUpSeconds, connections } = settings;
+  return [
+    `Measured on ${date} with \`${command}\`: ${starts} starts, ${warmUpSeconds} s of warm-up, ` +
+      `${rounds} rounds of ${roundSeconds} s after ${rampUpSeconds} s of ramp-up, ${connections} connections. Values are medians.`,
+    `Machine: ${formatList(machine)}.`,
+    `Versions: ${formatList(versions)}.`,
+  ];
 }
 
 /** @param {Record<string, string | number>} values */
@@ -62,6 +94,105 @@ function createLoadTable({ servers, settings }, scenario) {
       ];
     }),
   );
+}
+
+/**
+ * @param {FeatureRun} run
+ * @param {'get' | 'post'} request
+ */
+function createFeatureTable(run, request) {
+  return createFeatureRateTable(
+    `${request.toUpperCase()} of the last feature`,
+    groupByServer(run).map((group) => ({ label: formatServer(group), request, group })),
+    run,
+  );
+}
+
+/** @param {FeatureRun} run */
+function createPetsageFeatureTable(run) {
+  const group = groupByServer(run).find(([{ name }]) => name === 'petsage');
+  if (!group) throw new Error('Every run measures petsage.');
+  const rows = Object.entries(PETSAGE_REQUESTS).map(([request, label]) => ({
+    ...{ label, request, group },
+  }));
+  return createFeatureRateTable('PetSage API, other requests', rows, run);
+}
+
+/**
+ * @param {string} title
+ * @param {{ label: string, request: string, group: FeatureSummary[] }[]} rows
+ * @param {FeatureRun} run
+ */
+function createFeatureRateTable(title, rows, { servers, settings }) {
+  const [lowest, ...others] = [...new Set(servers.map(({ features }) => features))];
+  return createTable(
+    [
+      title,
+      ...[lowest, ...others].map((count) => `${count}: requests/s`),
+      ...others.map((count) => `${count} ÷ ${lowest}`),
+    ],
+    rows.map(({ label, request, group }) => {
+      const loads = group.flatMap((summary) => summary.loads[request] ?? []);
+      return [
+        label,
+        ...loads.map(({ requestsPerSecond }) => formatInteger(requestsPerSecond.median)),
+        ...loads.slice(1).map(({ ratio }) => formatRatio(ratio, settings.rounds)),
+      ];
+    }),
+  );
+}
+
+/** @param {FeatureRun} run */
+function createFeatureStartTable(run) {
+  const groups = groupByServer(run);
+  const [lowest, highest] = [groups[0]?.[0], groups[0]?.at(-1)].map((summary) => summary?.features);
+  /** @param {string} unit */
+  const createHead = (unit) =>
+    lowest === highest
+      ? [`${lowest}: ${unit}`]
+      : [`${lowest}: ${unit}`, `${highest}: ${unit}`, `${unit} per feature`];
+  return createTable(
+    ['Start-up and memory', ...createHead('start ms'), ...createHead('idle MiB')],
+    groups.map((group) => [
+      formatServer(group),
+      ...formatGrowth(group, ({ startMs }) => startMs.median),
+      ...formatGrowth(group, ({ idleMib }) => idleMib.median),
+    ]),
+  );
+}
+
+/**
+ * Formats the value of the lowest and of the highest number of features, and the difference per feature.
+ *
+ * @param {FeatureSummary[]} group
+ * @param {(summary: FeatureSummary) => number} getValue
+ */
+function formatGrowth(group, getValue) {
+  const [first, last] = [group[0], group.at(-1)];
+  if (!first || !last) return [];
+  if (first === last) return [getValue(first).toFixed(0)];
+  const growth = (getValue(last) - getValue(first)) / (last.features - first.features);
+  return [getValue(first).toFixed(0), getValue(last).toFixed(0), growth.toFixed(2)];
+}
+
+/**
+ * @param {FeatureRun} run
+ * @returns {[FeatureSummary, ...FeatureSummary[]][]} the numbers of features of each server, in ascending order
+ */
+export function groupByServer({ servers }) {
+  /** @type {Map<string, [FeatureSummary, ...FeatureSummary[]]>} */
+  const groups = new Map();
+  for (const summary of servers) {
+    const group = groups.get(summary.name);
+    if (group) group.push(summary);
+    else groups.set(summary.name, [summary]);
+  }
+  return [...groups.values()];
+}
+
+/** @param {[FeatureSummary, ...FeatureSummary[]]} group */
+function formatServer([{ name, label }]) {
+  return name === 'petsage' ? `**${label}**` : label;
 }
 
 /** @param {Run} run */

@@ -4,7 +4,7 @@ import { LIVENESS_PATH, startServer } from './server.js';
 
 const SMOKE_TEST = '/api/v1/system/smoke-test';
 
-/** @typedef {{ path: string, json?: string, status: number, body: string }} Case */
+/** @typedef {{ method?: string, path: string, json?: string, status: number, body: string }} Case */
 
 /**
  * The requests that all servers respond to with the same status and body.
@@ -49,11 +49,10 @@ const VARYING_HEADERS = ['x-request-id', 'date', 'keep-alive', 'content-type'];
 export async function verifyServers(servers) {
   /** @type {Record<string, object>} */
   const headers = {};
-  for (const { name, command, isStartOnly } of servers) {
-    const server = await startServer(command);
-    for (const expected of isStartOnly ? CASES.slice(0, 1) : CASES) {
-      await verifyResponse(name, server.url, expected);
-    }
+  for (const peer of servers) {
+    const { name, isStartOnly } = peer;
+    const server = await startServer(peer);
+    await verifyResponses(name, server.url, isStartOnly ? CASES.slice(0, 1) : CASES);
     headers[name] = await readHeaders(server.url);
     await server.stop();
   }
@@ -69,19 +68,23 @@ export async function verifyServers(servers) {
 /**
  * @param {string} name
  * @param {string} url
- * @param {Case} expected
+ * @param {Case[]} cases
  */
-async function verifyResponse(name, url, { path, json, status, body }) {
-  const response = await fetch(url + path, {
-    ...(json && { method: 'POST', body: json, headers: { 'Content-Type': 'application/json' } }),
-  });
-  const text = await response.text();
-  const actual = {
-    status: response.status,
-    type: response.headers.get('content-type')?.replace(/;.*/, ''),
-    body: text.replace(/(?<="timestamp":")\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/, 'NOW'),
-  };
-  assert.deepEqual(actual, { status, type: 'application/json', body }, `${name}: ${path} ${json}`);
+export async function verifyResponses(name, url, cases) {
+  for (const { path, json, method = json ? 'POST' : 'GET', status, body } of cases) {
+    const response = await fetch(url + path, {
+      method,
+      ...(json && { body: json, headers: { 'Content-Type': 'application/json' } }),
+    });
+    const text = await response.text();
+    const actual = {
+      status: response.status,
+      type: response.headers.get('content-type')?.replace(/;.*/, ''),
+      body: text.replace(/(?<="timestamp":")\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/, 'NOW'),
+    };
+    const expected = { status, type: 'application/json', body };
+    assert.deepEqual(actual, expected, `${name}: ${method} ${path} ${json}`);
+  }
 }
 
 /** @param {string} url */

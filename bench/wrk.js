@@ -6,11 +6,26 @@ import { roundDigits } from './statistics.js';
 
 /** @typedef {import('./server.js').Server} Server */
 
-const PATHS = { get: LIVENESS_PATH, post: '/api/v1/system/smoke-test' };
+/**
+ * A request, and the status of its response. wrk only distinguishes whether it is 400 or higher.
+ *
+ * @typedef {{ method: string, path: string, json?: string, status: number }} Request
+ */
 
-/** @typedef {keyof typeof PATHS} Scenario */
+/** @typedef {'get' | 'post'} Scenario */
 
-export const SCENARIOS = /** @type {Scenario[]} */ (Object.keys(PATHS));
+/** @type {Record<Scenario, Request>} */
+export const REQUESTS = {
+  get: { method: 'GET', path: LIVENESS_PATH, status: 200 },
+  post: {
+    method: 'POST',
+    path: '/api/v1/system/smoke-test',
+    json: '{"ping":"How is the cat today?"}',
+    status: 200,
+  },
+};
+
+export const SCENARIOS = /** @type {Scenario[]} */ (Object.keys(REQUESTS));
 
 /**
  * The result of one run of wrk. Latencies are in microseconds, CPU shares are of one core.
@@ -22,30 +37,32 @@ export const SCENARIOS = /** @type {Scenario[]} */ (Object.keys(PATHS));
  * @property {number} p99
  * @property {number} p999
  * @property {number} timeouts responses that took longer than 2 seconds, which are not in the percentiles
- * @property {number} errors connection errors, and responses with a status of 400 or higher
+ * @property {number} errors connection errors, and unexpected responses
  * @property {number} serverCpuShare
  * @property {number} clientCpuShare
  * @property {number} cpuUsPerRequest the server's CPU time per request, in microseconds
  */
 
 /**
- * Loads a server with one of the two requests.
+ * Loads a server with one kind of request.
  *
  * @param {Server} server
- * @param {Scenario} scenario
+ * @param {Request} request
  * @param {{ seconds: number, connections: number }} options
  * @returns {Promise<Load>}
  */
-export async function measureLoad(server, scenario, options) {
+export async function measureLoad(server, { method, path, json = '', status }, options) {
   const cpuBefore = readCpuSeconds(server);
-  const { seconds, clientCpuSeconds, ...measured } = await runWrk(
-    server.url + PATHS[scenario],
+  const { seconds, clientCpuSeconds, connectionErrors, errorResponses, ...measured } = await runWrk(
+    server.url + path,
     'wrk.lua',
-    { ...options, argument: scenario },
+    { ...options, args: [method, json] },
   );
   const cpuSeconds = readCpuSeconds(server) - cpuBefore;
+  const unexpected = status < 400 ? errorResponses : measured.requests - errorResponses;
   return {
     ...measured,
+    errors: connectionErrors + unexpected,
     requestsPerSecond: roundDigits(measured.requests / seconds),
     serverCpuShare: roundDigits(cpuSeconds / seconds),
     clientCpuShare: roundDigits(clientCpuSeconds / seconds),
@@ -58,15 +75,24 @@ export async function measureLoad(server, scenario, options) {
  *
  * @param {string} url
  * @param {string} script a Lua script of this directory that prints JSON as its last line
- * @param {{ seconds: number, connections: number, argument: string }} options
+ * @param {{ seconds: number, connections: number, args: string[] }} options
  * @returns {Promise<any>} the JSON that the script printed
  */
-export async function runWrk(url, script, { seconds, connections, argument }) {
+export async function runWrk(url, script, { seconds, connections, args }) {
   const wrk = ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`];
   const scriptPath = join(import.meta.dirname, script);
   const { stdout } = await run('taskset', [
     ...['-c', CLIENT_CORE, ...wrk],
-    ...['-s', scriptPath, url, '--', argument],
+    ...['-s', scriptPath, url, '--', ...args],
   ]);
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '');
+}
+
+/**
+ * @param {string} name
+ * @param {Load} load
+ */
+export function formatLoad(name, { requestsPerSecond, serverCpuShare, clientCpuShare }) {
+  const [server, client] = [serverCpuShare, clientCpuShare].map((share) => Math.round(share * 100));
+  return `${name} ${Math.round(requestsPerSecond)}/s, server ${server}% and wrk ${client}% of a core`;
 }

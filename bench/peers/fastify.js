@@ -1,10 +1,12 @@
-// The two routes on Fastify, with schemas for requests and responses.
+// The two routes on Fastify, with schemas for requests and responses, and one plugin per feature.
 import Fastify from 'fastify';
+import { listFeatures } from './features.js';
 
 const text = { type: 'string' };
 const okBody = (properties) => ({
   200: { type: 'object', properties, required: Object.keys(properties) },
 });
+const pingBody = () => ({ type: 'object', required: ['ping'], properties: { ping: text } });
 
 // By default, Ajv coerces a number to a string. The contract requires a validation error.
 const app = Fastify({ ajv: { customOptions: { coerceTypes: false } } });
@@ -29,7 +31,7 @@ app.post(
   '/api/v1/system/smoke-test',
   {
     schema: {
-      body: { type: 'object', required: ['ping'], properties: { ping: text } },
+      body: pingBody(),
       response: okBody({ status: text, message: text, pong: text, timestamp: text }),
     },
   },
@@ -40,5 +42,23 @@ app.post(
     timestamp: new Date().toISOString(),
   }),
 );
+
+for (const { name, path } of listFeatures()) {
+  app.register(
+    async (feature) => {
+      feature.get(
+        '/smoke-test',
+        { schema: { response: okBody({ status: text, feature: text, message: text }) } },
+        async () => ({ status: 'ok', feature: name, message: `PetSage ${name} is functional!` }),
+      );
+      feature.post(
+        '/',
+        { schema: { body: pingBody(), response: okBody({ ping: text }) } },
+        async (request) => ({ ping: request.body.ping }),
+      );
+    },
+    { prefix: path },
+  );
+}
 
 await app.listen({ port: Number(process.env.PORT), host: '127.0.0.1' });

@@ -1,5 +1,6 @@
-// The two routes on node:http without a framework: the reference for all other servers.
+// The two routes and the features on node:http without a framework: the reference for all other servers.
 import { createServer } from 'node:http';
+import { listFeatures } from './features.js';
 
 const missing = (body) => ({
   type: 'missing',
@@ -14,33 +15,57 @@ const notString = (ping) => ({
   input: ping,
 });
 
+/** The handlers by path and method. */
+const routes = new Map([
+  [
+    '/system/healthz',
+    {
+      GET: (request, response) =>
+        send(response, 200, { status: 'ok', message: 'PetSage API is alive and running!' }),
+    },
+  ],
+  [
+    '/api/v1/system/smoke-test',
+    {
+      POST: handlePing((ping) => ({
+        status: 'ok',
+        message: 'PetSage system is operational.',
+        pong: ping,
+        timestamp: new Date().toISOString(),
+      })),
+    },
+  ],
+]);
+
+for (const { name, path } of listFeatures()) {
+  routes.set(`${path}/smoke-test`, {
+    GET: (request, response) =>
+      send(response, 200, {
+        status: 'ok',
+        feature: name,
+        message: `PetSage ${name} is functional!`,
+      }),
+  });
+  routes.set(path, { POST: handlePing((ping) => ({ ping })) });
+}
+
 createServer((request, response) => {
-  if (request.method === 'GET' && request.url === '/system/healthz') {
-    send(response, 200, { status: 'ok', message: 'PetSage API is alive and running!' });
-  } else if (request.method === 'POST' && request.url === '/api/v1/system/smoke-test') {
-    readJson(request, (error, body) => {
-      if (error) send(response, 400, { detail: 'Bad Request' });
-      else smokeTest(body, response);
-    });
-  } else {
-    send(response, 404, { detail: 'Not Found' });
-  }
+  const handle = routes.get(request.url)?.[request.method];
+  if (handle) handle(request, response);
+  else send(response, 404, { detail: 'Not Found' });
 }).listen(Number(process.env.PORT), '127.0.0.1');
 
-function smokeTest(body, response) {
-  const ping = body?.ping;
-  if (ping === undefined) {
-    send(response, 422, { detail: [missing(body)] });
-  } else if (typeof ping !== 'string') {
-    send(response, 422, { detail: [notString(ping)] });
-  } else {
-    send(response, 200, {
-      status: 'ok',
-      message: 'PetSage system is operational.',
-      pong: ping,
-      timestamp: new Date().toISOString(),
+/** Creates a handler that validates the body and responds with what `createBody` returns. */
+function handlePing(createBody) {
+  return (request, response) => {
+    readJson(request, (error, body) => {
+      const ping = body?.ping;
+      if (error) send(response, 400, { detail: 'Bad Request' });
+      else if (ping === undefined) send(response, 422, { detail: [missing(body)] });
+      else if (typeof ping !== 'string') send(response, 422, { detail: [notString(ping)] });
+      else send(response, 200, createBody(ping));
     });
-  }
+  };
 }
 
 function readJson(request, done) {

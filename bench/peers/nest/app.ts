@@ -1,11 +1,12 @@
-// The application of the Nest peers: terminus, and Nest's ValidationPipe. nest-express.ts,
-// nest-fastify.ts and nest-fastify-headers.ts run it.
+// The application of the Nest peers: terminus, Nest's ValidationPipe, and one module per feature.
+// nest-express.ts, nest-fastify.ts and nest-fastify-headers.ts run it.
 import {
   Body,
   Controller,
   Get,
   HttpCode,
   type INestApplication,
+  Injectable,
   Module,
   Post,
   UnprocessableEntityException,
@@ -14,6 +15,7 @@ import {
 } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { IsString } from 'class-validator';
+import { listFeatures } from '../features.js';
 
 class PingDto {
   @IsString()
@@ -50,7 +52,49 @@ class ReadinessController {
   }
 }
 
-@Module({ imports: [TerminusModule], controllers: [SmokeTestController, ReadinessController] })
+/** Creates the classes of a feature: each has its own DTO, service, controller and module. */
+function createFeatureModule({ name, path }: { name: string; path: string }) {
+  class FeatureDto {
+    @IsString()
+    ping!: string;
+  }
+
+  @Injectable()
+  class FeatureService {
+    getStatus() {
+      return { status: 'ok', feature: name, message: `PetSage ${name} is functional!` };
+    }
+
+    submit({ ping }: FeatureDto) {
+      return { ping };
+    }
+  }
+
+  @Controller(path)
+  class FeatureController {
+    constructor(private readonly service: FeatureService) {}
+
+    @Get('smoke-test')
+    getStatus() {
+      return this.service.getStatus();
+    }
+
+    @Post()
+    @HttpCode(200)
+    submit(@Body() body: FeatureDto) {
+      return this.service.submit(body);
+    }
+  }
+
+  @Module({ controllers: [FeatureController], providers: [FeatureService] })
+  class FeatureModule {}
+  return FeatureModule;
+}
+
+@Module({
+  imports: [TerminusModule, ...listFeatures().map(createFeatureModule)],
+  controllers: [SmokeTestController, ReadinessController],
+})
 export class AppModule {}
 
 /** Starts the application with body validation. */

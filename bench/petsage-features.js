@@ -1,0 +1,63 @@
+// Builds PetSage API with generated features.
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parsePayload } from '../schematics/feature/payload.js';
+import { renderFeature } from '../schematics/feature/render.js';
+import { run } from './machine.js';
+
+const ROOT = join(import.meta.dirname, '..');
+const COPIED_PATHS = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts', 'src'];
+
+/**
+ * Builds the service once for each number of features, in a temporary copy of the project, which is
+ * removed when this process exits. The features are those that `npm run feature` creates.
+ *
+ * @param {number[]} counts
+ * @returns {Promise<Map<number, string>>} the path of `main.js` by the number of features
+ */
+export async function buildPetsageWithFeatures(counts) {
+  const copy = mkdtempSync(join(tmpdir(), 'petsage-bench-'));
+  process.on('exit', () => rmSync(copy, { recursive: true }));
+  for (const path of COPIED_PATHS) cpSync(join(ROOT, path), join(copy, path), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  const names = Array.from({ length: Math.max(...counts) }, (_, index) => formatId(index + 1));
+  for (const id of names) await writeFeature(`feature_${id}`, copy);
+  await run(
+    process.execPath,
+    ['node_modules/typescript-7/bin/tsc', '-p', 'tsconfig.build.json', '--noCheck'],
+    { cwd: copy },
+  );
+  /** @type {Map<number, string>} */
+  const mains = new Map();
+  for (const count of counts.toSorted((a, b) => b - a)) {
+    for (const id of names.splice(count)) {
+      rmSync(join(copy, `build/features/feature-${id}`), { recursive: true });
+    }
+    await run(process.execPath, ['scripts/bundle.js'], { cwd: copy });
+    // Beside the sources, the service would expect a build of each feature that has sources.
+    const dist = join(copy, 'bundles', String(count), 'dist');
+    cpSync(join(copy, 'dist'), dist, { recursive: true });
+    mains.set(count, join(dist, 'main.js'));
+  }
+  return mains;
+}
+
+/** @param {number} number */
+export function formatId(number) {
+  return String(number).padStart(4, '0');
+}
+
+/**
+ * @param {string} name
+ * @param {string} root
+ */
+async function writeFeature(name, root) {
+  const payload = { feature: name, description: 'A feature', fields: { ping: 'string' } };
+  const { feature, errors } = parsePayload(payload);
+  if (feature === undefined) throw new Error(errors.join('\n'));
+  for (const [path, content] of await renderFeature(feature, root)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), content);
+  }
+}
