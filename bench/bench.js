@@ -3,7 +3,9 @@ import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { format } from 'prettier';
 import { measureFeatures } from './features.js';
+import { measureLatencies } from './latency.js';
 import { BenchmarkError, exitWithError, prepareMachine, run } from './machine.js';
+import { readOhaVersion } from './oha.js';
 import { PETSAGE, prepareBaseline, preparePeers } from './peers.js';
 import { saveRun } from './results.js';
 import { readResidentMib, SETTLE_MS, startServer } from './server.js';
@@ -18,7 +20,7 @@ import { formatLoad, measureLoad, REQUESTS, SCENARIOS } from './wrk.js';
 
 const HELP = `Measures PetSage API (dist/main.js) on the version of Node.js that runs this script.
 
-  node bench/bench.js                            all peers, 12 minutes; writes bench/results.json,
+  node bench/bench.js                            all peers, 20 minutes; writes bench/results.json,
                                                  RESULTS.md and results.svg
   node bench/bench.js --features 1,30,100,300    all peers with each number of features, 12 minutes;
                                                  writes bench/results.json, RESULTS.md and features.svg
@@ -43,6 +45,8 @@ const FULL = {
   warmUpSeconds: 5,
   connections: 50,
   connectionSeconds: 4,
+  latencyRounds: 3,
+  latencySeconds: 4,
 };
 
 /** More rounds, because two builds differ by a few percent only. */
@@ -55,6 +59,8 @@ const QUICK = {
   roundSeconds: 1,
   warmUpSeconds: 1,
   connectionSeconds: 1,
+  latencyRounds: 1,
+  latencySeconds: 1,
 };
 
 /** Short rounds, because there is a server for each number of features. */
@@ -70,6 +76,10 @@ const FEATURES = {
 const QUICK_FEATURES = { ...FEATURES, starts: 1, rounds: 1, rampUpSeconds: 0, warmUpSeconds: 0 };
 
 const CONNECTION_COUNTS = [10, 100, 1000];
+
+const OHA_IS_MISSING =
+  'oha was not found, so the latency at a constant rate is not measured. ' +
+  'Install it: cargo install --locked oha';
 
 await main().catch(exitWithError);
 
@@ -107,12 +117,15 @@ async function main() {
     await saveRun('features', result);
   } else {
     const settings = quick ? QUICK : baseline ? BASELINE : FULL;
+    const oha = baseline ? undefined : await readOhaVersion();
+    if (!baseline && oha === undefined) console.error(OHA_IS_MISSING);
     console.error('Verifying that all servers do the same work');
     await verifyServers(servers);
     const result = {
       ...environment,
+      machine: { ...machine, ...(oha && { oha }) },
       settings,
-      servers: await measureServers(servers, settings),
+      ...(await measureServers(servers, settings, oha !== undefined)),
       connections: baseline ? [] : await measureConnections(settings),
     };
     await printMarkdown(formatRun(result));
@@ -146,8 +159,9 @@ async function printMarkdown(text) {
  *
  * @param {Peer[]} peers
  * @param {Settings} settings
+ * @param {boolean} hasOha
  */
-async function measureServers(peers, settings) {
+async function measureServers(peers, settings, hasOha) {
   const { starts, rounds, roundSeconds, rampUpSeconds, warmUpSeconds, connections } = settings;
   /** @type {(Peer & import('./statistics.js').Samples)[]} */
   const all = peers.map((peer) => ({ ...peer, startMs: [], idleMib: [], get: [], post: [] }));
@@ -185,8 +199,9 @@ async function measureServers(peers, settings) {
     // Alternating the order cancels out a steady drift of the machine's speed.
     order.reverse();
   }
+  const latency = hasOha ? await measureLatencies(running, settings) : undefined;
   for (const { server } of running) await server.stop();
-  return summarizeServers(all);
+  return { servers: summarizeServers(all), ...(latency && { latency }) };
 }
 
 /**

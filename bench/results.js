@@ -44,6 +44,24 @@ import { format, resolveConfig } from 'prettier';
  */
 
 /**
+ * The latency of a server at a constant rate, in microseconds: medians over `n` rounds. Rounds in which the
+ * server did not reach the rate are excluded; there is no latency unless it was reached in more than half
+ * of the rounds.
+ *
+ * @typedef {object} RateLatency
+ * @property {string} name
+ * @property {string} label
+ * @property {import('./wrk.js').Scenario} scenario
+ * @property {number} share the share of the maximum rate of Fastify
+ * @property {number} rate in requests per second
+ * @property {number} reachedRate the median over all rounds
+ * @property {number} n
+ * @property {number} [p50]
+ * @property {number} [p99]
+ * @property {number} [p999]
+ */
+
+/**
  * One server with a number of features. Rates are compared with the lowest number of features.
  *
  * @typedef {object} FeatureSummary
@@ -66,9 +84,14 @@ import { format, resolveConfig } from 'prettier';
  */
 
 /**
- * `connectionSeconds` is the load for each number of connections.
+ * `connectionSeconds` is the load for each number of connections, `latencySeconds` that of a round at a
+ * constant rate.
  *
- * @typedef {RoundSettings & { connectionSeconds: number }} Settings
+ * @typedef {RoundSettings & {
+ *   connectionSeconds: number,
+ *   latencyRounds: number,
+ *   latencySeconds: number,
+ * }} Settings
  */
 
 /**
@@ -83,9 +106,10 @@ import { format, resolveConfig } from 'prettier';
  * One run of the benchmark.
  *
  * @typedef {Environment & {
- *   settings: Settings,
+ *   settings: RoundSettings & Partial<Settings>,
  *   servers: ServerSummary[],
  *   connections: ConnectionLoad[],
+ *   latency?: RateLatency[],
  * }} Run
  */
 

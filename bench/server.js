@@ -112,11 +112,29 @@ async function findFreePort() {
  * @param {Server} server
  */
 export function readCpuSeconds({ child }) {
-  // The process name, in parentheses, may contain spaces. utime and stime are fields 12 and 13 after it.
-  const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
+  const [utime, stime] = readCpuFields(`/proc/${child.pid}/stat`);
+  return utime + stime;
+}
+
+/** Reads the CPU time of all ended child processes of this process, in seconds. */
+export function readEndedChildrenCpuSeconds() {
+  const [, , cutime, cstime] = readCpuFields('/proc/self/stat');
+  return cutime + cstime;
+}
+
+/**
+ * @param {string} path
+ * @returns {[utime: number, stime: number, cutime: number, cstime: number]} in seconds
+ */
+function readCpuFields(path) {
+  // The process name, in parentheses, may contain spaces. The CPU times are fields 12 to 15 after it.
+  const fields = readFileSync(path, 'utf8')
     .replace(/^.*\) /s, '')
     .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
+  const [utime = NaN, stime = NaN, cutime = NaN, cstime = NaN] = fields
+    .slice(11, 15)
+    .map((ticks) => Number(ticks) / CLOCK_TICKS_PER_SECOND);
+  return [utime, stime, cutime, cstime];
 }
 
 /**

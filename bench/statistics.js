@@ -1,6 +1,7 @@
 // Reduces the samples of a benchmark to medians, quartiles and ratios.
 
 /** @typedef {import('./wrk.js').Load} Load */
+/** @typedef {import('./oha.js').RateLoad} RateLoad */
 /** @typedef {import('./results.js').FeatureSummary} FeatureSummary */
 /** @typedef {import('./results.js').LoadSummary} LoadSummary */
 /** @typedef {import('./results.js').ServerSummary} ServerSummary */
@@ -9,8 +10,11 @@
 /** If the server used a lower share of its core, something else limited the rate. */
 export const MIN_SERVER_CPU_SHARE = 0.9;
 
-/** If wrk used a higher share of its core, wrk may have limited the rate. */
+/** If wrk or oha used a higher share of its core, it may have limited the rate. */
 export const MAX_CLIENT_CPU_SHARE = 0.95;
+
+/** If fewer requests than this share of the constant rate were completed, the rate was not reached. */
+export const MIN_RATE_REACHED = 0.99;
 
 /**
  * The samples of one server: one `startMs` and `idleMib` per start, one load per round.
@@ -83,6 +87,30 @@ export function summarizeFeatures(servers) {
 }
 
 /**
+ * Summarizes the rounds of one server at a constant rate.
+ *
+ * @param {RateLoad[]} loads
+ * @param {number} rate
+ */
+export function summarizeLatency(loads, rate) {
+  const reached = loads.filter(
+    ({ errors, requestsPerSecond, clientCpuShare }) =>
+      errors === 0 &&
+      requestsPerSecond >= rate * MIN_RATE_REACHED &&
+      clientCpuShare <= MAX_CLIENT_CPU_SHARE,
+  );
+  const percentiles = /** @type {const} */ (['p50', 'p99', 'p999']).map((name) => [
+    name,
+    roundDigits(median(reached.map((load) => load[name]))),
+  ]);
+  return {
+    reachedRate: roundDigits(median(loads.map((load) => load.requestsPerSecond))),
+    n: reached.length,
+    ...(reached.length * 2 > loads.length && Object.fromEntries(percentiles)),
+  };
+}
+
+/**
  * @param {Load[]} loads
  * @param {Load[]} nodeHttp
  * @param {Load[]} petsage
@@ -145,7 +173,7 @@ function summarize(samples) {
 }
 
 /** @param {number[]} samples */
-function median(samples) {
+export function median(samples) {
   const sorted = samples.toSorted((a, b) => a - b);
   const lower = sorted[Math.floor((sorted.length - 1) / 2)] ?? NaN;
   const upper = sorted[Math.floor(sorted.length / 2)] ?? NaN;

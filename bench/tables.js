@@ -2,6 +2,7 @@
 
 /** @typedef {import('./results.js').FeatureRun} FeatureRun */
 /** @typedef {import('./results.js').FeatureSummary} FeatureSummary */
+/** @typedef {import('./results.js').RateLatency} RateLatency */
 /** @typedef {import('./results.js').Ratio} Ratio */
 /** @typedef {import('./results.js').Run} Run */
 /** @typedef {import('./wrk.js').Scenario} Scenario */
@@ -27,6 +28,14 @@ export function formatRun(run) {
     createLoadTable(run, 'post'),
     createStartTable(run),
   ];
+  if (run.latency) {
+    const { latencyRounds, latencySeconds } = run.settings;
+    parts.push(
+      `Latency at a constant rate, ${latencyRounds} rounds of ${latencySeconds} s:`,
+      createLatencyTable(run.latency, 'get'),
+      createLatencyTable(run.latency, 'post'),
+    );
+  }
   if (run.connections.length > 0) {
     parts.push(
       createConnectionTable(run),
@@ -94,6 +103,38 @@ function createLoadTable({ servers, settings }, scenario) {
       ];
     }),
   );
+}
+
+/**
+ * @param {RateLatency[]} latency
+ * @param {Scenario} scenario
+ */
+function createLatencyTable(latency, scenario) {
+  const rows = latency.filter((row) => row.scenario === scenario);
+  const rates = [...new Map(rows.map(({ share, rate }) => [share, rate]))];
+  const servers = [...new Map(rows.map(({ name, label }) => [name, label]))];
+  return createTable(
+    [
+      `${REQUESTS[scenario]}, ms`,
+      ...rates.flatMap(([share, rate]) => [
+        `${formatInteger(rate)}/s (${share * 100}%): p50`,
+        'p99',
+        'p99.9',
+      ]),
+    ],
+    servers.map(([name, label]) => [
+      name === 'petsage' ? `**${label}**` : label,
+      ...rows.filter((row) => row.name === name).flatMap(formatLatency),
+    ]),
+  );
+}
+
+/** @param {RateLatency} latency */
+function formatLatency({ p50, p99, p999, reachedRate }) {
+  if (p50 === undefined || p99 === undefined || p999 === undefined) {
+    return [`only ${formatInteger(reachedRate)}/s`, '—', '—'];
+  }
+  return [p50, p99, p999].map(formatMs);
 }
 
 /**
