@@ -44,7 +44,8 @@ function describeCompletedRequest(serverResponse: ServerResponse): CompletedRequ
 }
 
 function getRoutePattern(request: Request, response: Response): string {
-  const route = request.route as { path: string } | undefined;
-  if (route !== undefined) return route.path;
+  const route = request.route as { path: unknown } | undefined;
+  // Express also accepts arrays and regular expressions.
+  if (route !== undefined) return String(route.path);
   return request.state.isDocsRequest && response.statusCode < 400 ? '/docs/*' : 'unmatched';
 }
