@@ -2,15 +2,32 @@
 // the smoke runner as smoke.js. See docs/decisions/bundling.md.
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { build } from 'rolldown';
 
 // Optional packages that Nest tries to load.
 const OPTIONAL = ['@nestjs/microservices', '@nestjs/websockets', '@fastify/static'];
 
-const features = (await readdir('build/features').catch(() => []))
-  .map((name) => `features/${name}/${name}.module`)
-  // A folder without a module aborts the start-up of the service, with an explanation.
-  .filter((entry) => existsSync(`build/${entry}.js`));
+const FEATURES_ID = 'features';
+
+/** Exports a function for each feature that imports its module. `discoverFeatures()` calls them. */
+const featuresModule = {
+  name: 'features',
+  resolveId: (id) => (id === FEATURES_ID ? id : undefined),
+  async load(id) {
+    if (id !== FEATURES_ID) return undefined;
+    const importers = (await readdir('build/features').catch(() => []))
+      .sort()
+      .map((name) => [name, `./build/features/${name}/${name}.module.js`])
+      // A folder without a module aborts the start-up of the service, with an explanation.
+      .filter(([, file]) => existsSync(file))
+      .map(
+        ([name, file]) =>
+          `${JSON.stringify(name)}: async () => require(${JSON.stringify(resolve(file))}),`,
+      );
+    return `export const features = {${importers.join('\n')}};`;
+  },
+};
 
 /** Passes the compiler's source maps on, so that the bundle's source maps lead to the TypeScript sources. */
 const loadSourceMaps = {
@@ -25,13 +42,10 @@ const loadSourceMaps = {
 };
 
 await build({
-  // Features are discovered by file name at start-up, so each module keeps its file.
-  input: {
-    smoke: 'build/smoke/main.js',
-    ...Object.fromEntries(['main', ...features].map((entry) => [entry, `build/${entry}.js`])),
-  },
+  input: { main: 'build/main.js', smoke: 'build/smoke/main.js', features: FEATURES_ID },
   platform: 'node',
-  plugins: [loadSourceMaps],
+  plugins: [featuresModule, loadSourceMaps],
+  preserveEntrySignatures: 'allow-extension',
   external: [
     // Served as static files from its package.
     'swagger-ui-dist',
@@ -44,6 +58,11 @@ await build({
     entryFileNames: '[name].js',
     // Nest, the log, and the OpenAPI document use the names of classes.
     keepNames: true,
+    // All features are in one file: Node.js takes 0.8 ms to import a file, however small it is.
+    codeSplitting: {
+      groups: [{ name: 'features', test: /[\\/]build[\\/]features[\\/]|^features$/ }],
+      includeDependenciesRecursively: false,
+    },
     // Keeps the order in which modules run. Otherwise, chunks run before main.ts can catch their errors.
     strictExecutionOrder: true,
     sourcemap: true,

@@ -174,9 +174,11 @@ describe('a folder in src/features', () => {
     expect(logged.filter((msg) => messages.includes(msg))).toEqual(messages);
   });
 
-  it('is ignored in dist when it is not in src', async () => {
-    const stale = join(project, 'dist/features/pet-old');
+  it('is ignored in build when it is not in src', async () => {
+    const stale = join(project, 'build/features/pet-old');
     await mkdir(stale);
+    await writeFile(join(stale, 'pet-old.module.js'), 'throw new Error("stale");');
+    await bundle();
     const service = await startService({ cwd: project });
     expect((await stopService(service)).code).toBe(0);
     await rm(stale, { recursive: true });

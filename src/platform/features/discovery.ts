@@ -1,12 +1,17 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Type } from '@nestjs/common';
 import { MODULE_METADATA } from '@nestjs/common/constants.js';
 import { StartupError } from '../startup-error.js';
 import { assertUniqueSchemaNames } from './conflicts.js';
 import type { Feature } from './feature.js';
+
+type Importer = () => Promise<Record<string, unknown>>;
+
+/** The features of the bundle by the names of their folders, sorted. Written by scripts/bundle.js. */
+type BundledFeatures = Partial<Record<string, Importer>>;
 
 /**
  * Imports the module of each feature: the folder `pet-profile/` must contain `pet-profile.module.ts`,
@@ -18,13 +23,24 @@ import type { Feature } from './feature.js';
  *   or if two features conflict
  */
 export async function discoverFeatures(directory: URL): Promise<Type[]> {
+  const bundle = await importBundle(new URL('../features.js', directory));
   // In watch mode the output still contains deleted features, and lacks folders without TypeScript files.
   const sources = new URL('../../src/features/', directory);
-  const names = await readFolderNames(existsSync(sources) ? sources : directory);
+  const names =
+    bundle && !existsSync(sources)
+      ? Object.keys(bundle)
+      : await readFolderNames(existsSync(sources) ? sources : directory);
   const features: Feature[] = [];
-  for (const name of names) features.push(await loadFeature(name, directory));
+  const folder = relative(process.cwd(), fileURLToPath(directory));
+  for (const name of names) features.push(await loadFeature(name, directory, folder, bundle));
   assertUniqueSchemaNames(features);
   return features.map(({ module }) => module);
+}
+
+async function importBundle(url: URL): Promise<BundledFeatures | undefined> {
+  if (!existsSync(url)) return undefined;
+  const { features } = (await import(url.href)) as { features: BundledFeatures };
+  return features;
 }
 
 async function readFolderNames(directory: URL): Promise<string[]> {
@@ -36,24 +52,29 @@ async function readFolderNames(directory: URL): Promise<string[]> {
     .sort();
 }
 
-async function loadFeature(name: string, directory: URL): Promise<Feature> {
+async function loadFeature(
+  name: string,
+  directory: URL,
+  folder: string,
+  bundle: BundledFeatures | undefined,
+): Promise<Feature> {
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
-    const folder = toRelativePath(new URL(encodeURIComponent(name), directory));
     throw new StartupError(
-      `${folder}: expected a feature folder in kebab-case such as pet-profile, found ${JSON.stringify(name)}`,
+      `${join(folder, name)}: expected a feature folder in kebab-case such as pet-profile, found ${JSON.stringify(name)}`,
     );
   }
   const className = `${name.replace(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase())}Module`;
   // jest imports the TypeScript sources.
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const url = new URL(`${name}/${name}.module.${extension}`, directory);
-  const file = toRelativePath(url);
-  if (!existsSync(url)) {
+  const path = `${name}/${name}.module.${extension}`;
+  const file = join(folder, path);
+  const load = bundle ? bundle[name] : createImporter(new URL(path, directory));
+  if (load === undefined) {
     throw new StartupError(
       `${file}: expected this file to export the class ${className}, found no file`,
     );
   }
-  const exports = await importModule(url);
+  const exports = await importModule(file, load);
   if (!(className in exports)) {
     const found = Object.keys(exports).join(', ') || 'no exports';
     throw new StartupError(`${file}: expected an export of the class ${className}, found ${found}`);
@@ -71,19 +92,17 @@ async function loadFeature(name: string, directory: URL): Promise<Feature> {
   return { module, file };
 }
 
-async function importModule(url: URL): Promise<Record<string, unknown>> {
-  try {
-    return (await import(url.href)) as Record<string, unknown>;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new Error(`${toRelativePath(url)}: the file could not be imported: ${message}`, {
-      cause: error,
-    });
-  }
+function createImporter(url: URL): Importer | undefined {
+  return existsSync(url) ? () => import(url.href) as ReturnType<Importer> : undefined;
 }
 
-function toRelativePath(url: URL): string {
-  return relative(process.cwd(), fileURLToPath(url));
+async function importModule(file: string, load: Importer): ReturnType<Importer> {
+  try {
+    return await load();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error(`${file}: the file could not be imported: ${message}`, { cause: error });
+  }
 }
 
 /** `@Module()` only stores the properties of its argument as metadata. */
