@@ -2,6 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
 import { setupDocs } from './platform/docs/docs.js';
+import { detectOnlyDuplicateRoutes } from './platform/features/conflicts.js';
 import { ApiAdapter } from './platform/http/api.adapter.js';
 import { createCorsOptions } from './platform/http/cors.js';
 import { securityHeaders } from './platform/http/default-headers.js';
@@ -38,6 +39,7 @@ export async function createApp(
       setupDocs(app, adapter);
     },
   });
+  detectOnlyDuplicateRoutes();
   const app = await NestFactory.create<NestExpressApplication>(
     AppModule.forRoot({ settings, logger, log, lifecycle, connections, requests }),
     adapter,

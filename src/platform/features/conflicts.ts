@@ -1,6 +1,7 @@
 import type { DynamicModule, Type } from '@nestjs/common';
 import { MODULE_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { MetadataScanner } from '@nestjs/core';
+import { RouteConflictDetector } from '@nestjs/core/router/route-conflict-detector.js';
 import { DECORATORS } from '@nestjs/swagger';
 import { InfoResponseDto } from '../health/dto/info-response.dto.js';
 import { NotReadyResponseDto } from '../health/dto/not-ready-response.dto.js';
@@ -21,6 +22,33 @@ const PLATFORM_DTOS = [
   NotReadyResponseDto,
   InfoResponseDto,
 ];
+
+type ResolvedRoutes = Parameters<typeof RouteConflictDetector.detect>[0];
+
+const detect = RouteConflictDetector.detect.bind(RouteConflictDetector);
+
+/**
+ * Makes Nest's `routeConflictPolicy` compare only routes that have the same method and path. By default,
+ * it compares each route with every other one, also to find conflicts of a kind that the policy ignores.
+ * With 300 features, that takes 70 ms at start-up (Node 24).
+ */
+export function detectOnlyDuplicateRoutes(): void {
+  RouteConflictDetector.detect = (routes, versioning) => {
+    const counts = new Map<string, number>();
+    for (const route of routes) {
+      const key = getRouteKey(route);
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+    const candidates = routes.filter((route) => counts.get(getRouteKey(route)) !== 1);
+    return detect(candidates, versioning);
+  };
+}
+
+function getRouteKey({ method, path }: ResolvedRoutes[number]): string {
+  return `${method} ${path}`;
+}
+
+const PLAIN_TYPES = new Set<unknown>([String, Number, Boolean, Array, Object, Date]);
 
 /**
  * Asserts that no two DTO classes have the same schema name. The OpenAPI document would contain only the
@@ -90,7 +118,7 @@ function collectDtos(type: unknown, dtos: Set<Type>): void {
   if (Array.isArray(type)) {
     for (const item of type) collectDtos(item, dtos);
   }
-  if (typeof type !== 'function' || dtos.has(type as Type)) return;
+  if (typeof type !== 'function' || PLAIN_TYPES.has(type) || dtos.has(type as Type)) return;
   const prototype = type.prototype as object | undefined;
   if (prototype === undefined) {
     // A lazy type, as in `type: () => OwnerDto`.
