@@ -12,7 +12,7 @@ const { parseSettings } = await import('../build/platform/settings.js');
 const settings = parseSettings({ LOG_LEVEL: 'silent' });
 const app = await createApp(settings, { log: await openLogDestination(settings) });
 await app.init();
-const source = `${JSON.stringify(createOpenApiDocument(app), null, 2)}\n`;
+const source = `${JSON.stringify(await createOpenApiDocument(app), null, 2)}\n`;
 await app.close();
 
 if (process.argv.includes('--check')) {

@@ -1,4 +1,5 @@
-import type { OpenAPIObject } from '@nestjs/swagger';
+import { jest } from '@jest/globals';
+import { type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import request from 'supertest';
 import { createTestApp } from './fixtures/app.js';
 
@@ -21,6 +22,49 @@ describe('documentation', () => {
     await expect(app).rejects.toThrow(
       `The route ${route} matches ${path}, which is reserved. Choose another path.`,
     );
+  });
+});
+
+describe.each(['/openapi.json', '/openapi.yaml', '/docs/swagger-ui-init.js'])('GET %s', (path) => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  it('handles one module in each iteration of the event loop, and only for the first request', async () => {
+    const { app } = await createTestApp();
+    const createDocument = SwaggerModule.createDocument.bind(SwaggerModule);
+    const iterations: number[] = [];
+    let iteration = 0;
+    const count = () => {
+      iteration += 1;
+      timer = setImmediate(count);
+    };
+    let timer = setImmediate(count);
+    jest.spyOn(SwaggerModule, 'createDocument').mockImplementation((...args) => {
+      iterations.push(iteration);
+      return createDocument(...args);
+    });
+    const server = app.getHttpServer();
+    const first = await request(server).get(path).expect(200);
+    clearImmediate(timer);
+    expect(iterations.length).toBeGreaterThan(2);
+    expect(new Set(iterations).size).toBe(iterations.length);
+    const calls = iterations.length;
+    const second = await request(server).get(path).expect(200);
+    expect(second.text).toBe(first.text);
+    expect(iterations).toHaveLength(calls);
+  });
+
+  it('returns 304 for its ETag', async () => {
+    const { app } = await createTestApp();
+    const server = app.getHttpServer();
+    const { headers } = await request(server).get(path).expect(200);
+    const { etag } = headers as { etag: string };
+    expect(etag).toMatch(/^"[\w-]{27}"$/);
+    expect(headers).not.toHaveProperty('cache-control');
+    const response = await request(server).get(path).set('If-None-Match', etag).expect(304);
+    expect(response.text).toBe('');
+    await request(server).get(path).set('If-None-Match', '"other"').expect(200);
   });
 });
 

@@ -64,3 +64,18 @@ export function createDocsPage(base: string): string {
 </html>
 `;
 }
+
+/** Creates the script that shows the OpenAPI document, given as JSON, on the page. */
+export function createDocsScript(document: string): string {
+  return `window.onload = () => {
+  window.ui = SwaggerUIBundle({
+    spec: ${document},
+    dom_id: '#swagger-ui',
+    deepLinking: true,
+    presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
+    plugins: [SwaggerUIBundle.plugins.DownloadUrl],
+    layout: 'StandaloneLayout',
+  });
+};
+`;
+}

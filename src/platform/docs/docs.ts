@@ -1,11 +1,13 @@
+import { createHash } from 'node:crypto';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { SwaggerModule } from '@nestjs/swagger';
-import type { NextFunction, Request, Response } from 'express';
+import { type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { ApiAdapter } from '../http/api.adapter.js';
 import { StartupError } from '../startup-error.js';
 import { setDocsHeaders } from './docs-headers.js';
-import { createDocsPage } from './docs-page.js';
+import { createDocsPage, createDocsScript } from './docs-page.js';
 import { createOpenApiDocument } from './openapi-document.js';
+import { formatYaml } from './yaml.js';
 
 const DOCUMENT_PATHS = ['/openapi.json', '/openapi.yaml'];
 const UI_PATH = '/docs';
@@ -21,11 +23,37 @@ export function setupDocs(app: NestExpressApplication, adapter: ApiAdapter): voi
   app.use(UI_PATH, setDocsHeaders);
   const express = app.getHttpAdapter().getInstance();
   express.get([UI_PATH, `${UI_PATH}/index.html`], sendDocsPage);
-  // Given a function, SwaggerModule creates the document with the first request instead of at start-up.
-  SwaggerModule.setup('docs', app, () => createOpenApiDocument(app), {
-    jsonDocumentUrl: 'openapi.json',
-    yamlDocumentUrl: 'openapi.yaml',
-  });
+  const getJson = cacheText(async () => JSON.stringify(await createOpenApiDocument(app)));
+  const getYaml = cacheText(async () => formatYaml(await createOpenApiDocument(app)));
+  const getScript = cacheText(async () => createDocsScript(String((await getJson()).bytes)));
+  express.get('/openapi.json', send('application/json', getJson));
+  express.get('/openapi.yaml', send('text/yaml', getYaml));
+  express.get(`${UI_PATH}/swagger-ui-init.js`, send('application/javascript', getScript));
+  // Serves the files of Swagger UI. The routes above replace the document and the page.
+  SwaggerModule.setup(UI_PATH, app, {} as OpenAPIObject, { raw: false });
+}
+
+interface Content {
+  bytes: Buffer;
+  etag: string;
+}
+
+/** Creates a text when it is first requested, and keeps its bytes. */
+function cacheText(create: () => Promise<string>): () => Promise<Content> {
+  let content: Promise<Content> | undefined;
+  return () =>
+    (content ??= create().then((text) => {
+      const bytes = Buffer.from(text);
+      return { bytes, etag: `"${createHash('sha1').update(bytes).digest('base64url')}"` };
+    }));
+}
+
+function send(type: string, getContent: () => Promise<Content>): RequestHandler {
+  return async (_req, res) => {
+    const { bytes, etag } = await getContent();
+    // Express sends a 304 if the request has the same ETag.
+    res.type(type).set('ETag', etag).send(bytes);
+  };
 }
 
 function sendDocsPage(req: Request, res: Response): void {

