@@ -9,6 +9,7 @@ const OBSERVATIONS: [method: string, route: string, status: number, seconds: num
   ['GET', '/b/:id', 200, 10],
   ['GET', '/b/:id', 200, 10.5],
   ['GET', '/a', 200, 0.25],
+  ['GET', '/"\\\n', 200, 0.25],
 ];
 
 describe('RequestDurations', () => {

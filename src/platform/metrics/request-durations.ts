@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Histogram, Registry } from 'prom-client';
 
 /** Upper bounds in seconds. A response from memory takes about 0.1 ms. */
@@ -9,6 +10,8 @@ const NAME = 'http_request_duration_seconds';
 
 interface Series {
   labels: { method: string; route: string; status: number };
+  /** The labels in the text format. */
+  text: string;
   /** Number of observations per bucket, not cumulative. */
   buckets: number[];
   /** Number of all observations, including those above the last bucket. */
@@ -52,6 +55,22 @@ export class RequestDurations {
     });
   }
 
+  /**
+   * Implements prom-client's metric interface for the text format. Returns one value per series, whose
+   * name contains the lines of the series up to the last value: with 1,200 series, prom-client takes
+   * 70 ms to format a value per line (Node 24). The registry must not have default labels.
+   */
+  async getForPromString() {
+    const { name, help, type } = this;
+    const values = this.series.map((series) => ({
+      metricName: formatLines(series),
+      value: series.count,
+    }));
+    // prom-client joins the lines in the next iteration of the event loop.
+    await setImmediate();
+    return { name, help, type, values };
+  }
+
   /** Implements prom-client's metric interface. */
   reset(): void {
     this.series.length = 0;
@@ -67,11 +86,27 @@ export class RequestDurations {
     const byStatus = getOrCreate(byMethod, method, () => new Map<number, Series>());
     return getOrCreate(byStatus, status, () => {
       const labels = { method, route, status };
-      const series = { labels, buckets: BUCKETS.map(() => 0), count: 0, sum: 0 };
+      const text = `method="${method}",route="${escapeValue(route)}",status="${status}"`;
+      const series = { labels, text, buckets: BUCKETS.map(() => 0), count: 0, sum: 0 };
       this.series.push(series);
       return series;
     });
   }
+}
+
+/** Formats the lines of a series in the text format, without the value of the last line. */
+function formatLines({ text, buckets, count, sum }: Series): string {
+  let lines = '';
+  let cumulative = 0;
+  for (const [i, observations] of buckets.entries()) {
+    cumulative += observations;
+    lines += `${NAME}_bucket{le="${BUCKETS[i]}",${text}} ${cumulative}\n`;
+  }
+  return `${lines}${NAME}_bucket{le="+Inf",${text}} ${count}\n${NAME}_sum{${text}} ${sum}\n${NAME}_count{${text}}`;
+}
+
+function escapeValue(value: string): string {
+  return value.replace(/\\/g, '\\\\').replace(/\n/g, '\\n').replace(/"/g, '\\"');
 }
 
 function toValues({ labels, buckets, count, sum }: Series) {
