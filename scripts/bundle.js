@@ -10,7 +10,10 @@ const OPTIONAL = ['@nestjs/microservices', '@nestjs/websockets', '@fastify/stati
 
 const FEATURES_ID = 'features';
 
-/** Exports a function for each feature that imports its module. `discoverFeatures()` calls them. */
+/**
+ * Exports a function for each feature that runs its module. `discoverFeatures()` calls them. They contain
+ * `require()`, because the bundler writes a file for each `import()`.
+ */
 const featuresModule = {
   name: 'features',
   resolveId: (id) => (id === FEATURES_ID ? id : undefined),
