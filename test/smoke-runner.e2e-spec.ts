@@ -7,6 +7,7 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Server
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { createServer as createTlsServer } from 'node:tls';
 import { type Exit, type Service, startService, stopService } from './fixtures/process.js';
 
 const OLD_REVISION = 'aaaaaaaaaa';
@@ -271,14 +272,69 @@ describe('petsage-smoke', () => {
       response.end(JSON.stringify({ key, authorization, said: '"quoted" words\x1b[2J' }));
     });
     const target = url.replace('//', '//cat:hunter2-hunter2@');
-    const junit = join(folder, 'secret.xml');
-    const args = ['--header', 'X-Api-Key: "quoted" words', '--json', '--junit', junit];
-    const result = await runSmoke([target, ...args]);
-    const printed = result.stdout + result.stderr + (await readFile(junit, 'utf8'));
+    const [junit, summary] = [join(folder, 'secret.xml'), join(folder, 'secret.md')];
+    const args = ['--header', 'X-Api-Key: "quoted" words', '--json'];
+    const result = await runSmoke([target, ...args, '--junit', junit, '--summary', summary]);
+    const files = await Promise.all([readFile(junit, 'utf8'), readFile(summary, 'utf8')]);
+    const printed = [result.stdout, result.stderr, ...files].join('\n');
+    for (const file of files) expect(file).toContain("-H 'X-Api-Key: ***'");
     expect(result.code).toBe(1);
     expect(printed).toContain('got 307 to https://a.example/?key=***');
     expect(printed).toContain("-H 'Authorization: ***' -H 'X-Api-Key: ***'");
     expect(printed).not.toMatch(/hunter2|quoted|Y2F0/);
+  });
+
+  it('appends a summary', async () => {
+    const summary = join(folder, 'summary.md');
+    await writeFile(summary, '# Deployment\n');
+    const args = ['--include', '/smoke-test', '--summary', summary];
+    const result = await runSmoke([service.url, ...args]);
+    const markdown = await readFile(summary, 'utf8');
+    expect(markdown).toMatch(/^# Deployment\n### ✅ Smoke test: 3 passed in [\d.]+ s\n\n<p>/);
+    expect(markdown).toContain('<td><code>HEAD /smoke-test</code></td>');
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  describe('with an https:// URL', () => {
+    const certificate = 'test/fixtures/tls/cert.pem';
+    let url: string;
+
+    beforeAll(async () => {
+      const [cert, key] = await Promise.all([
+        readFile(certificate),
+        readFile('test/fixtures/tls/key.pem'),
+      ]);
+      const server = createTlsServer({ cert, key }, (client) => {
+        const backend = connect(Number(new URL(service.url).port), '127.0.0.1');
+        client.on('error', () => backend.destroy());
+        client.pipe(backend).pipe(client);
+      });
+      url = (await listen(server)).replace('http:', 'https:');
+    });
+
+    it('exits with 3 when the CA of the certificate is unknown', async () => {
+      const result = await runSmoke([url]);
+      expect(getFailures(result)).toEqual([
+        '✗ expected a response, got a certificate of an unknown CA. Add the CA with --cacert.',
+      ]);
+      expect(result).toMatchObject({ code: 3, stderr: '' });
+    });
+
+    it('trusts the certificates of --cacert', async () => {
+      const args = ['--cacert', certificate, '--expect-revision', NEW_REVISION, '--json'];
+      const result = await runSmoke([url, ...args]);
+      expect(JSON.parse(result.stdout)).toMatchObject({
+        results: expect.arrayContaining([
+          {
+            name: 'GET /system/healthz',
+            failures: [],
+            durationMs: expect.any(Number) as number,
+            curl: `curl -i --cacert '${certificate}' '${url}/system/healthz'`,
+          },
+        ]) as unknown,
+      });
+      expect(result).toMatchObject({ code: 0, stderr: '' });
+    });
   });
 
   it('sends headers from a file', async () => {
@@ -386,6 +442,18 @@ describe('petsage-smoke', () => {
       'a JUnit file that cannot be written',
       () => [service.url, '--junit', '/nowhere/a'],
       /^ENOENT/,
+    ],
+    [
+      2,
+      'a summary that cannot be written',
+      () => [service.url, '--summary', '/nowhere/a'],
+      /^ENOENT: no such file or directory, open '\/nowhere\/a'\n/,
+    ],
+    [
+      2,
+      'a CA file that is not PEM',
+      () => [service.url, '--cacert', 'package.json'],
+      /^--cacert package\.json is invalid\. Use PEM certificates\.\n/,
     ],
     [2, 'a header file that cannot be read', () => [service.url, '-H', '@/nowhere'], /^ENOENT/],
     [2, 'a log that is a folder', () => [service.url, '--logs', '/'], /^$/],

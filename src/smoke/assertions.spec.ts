@@ -36,6 +36,7 @@ function respond(status: number, body: unknown, headers: HttpResponse['headers']
       ...headers,
     },
     text: JSON.stringify(body),
+    durationMs: 1,
     isConnectionReused: true,
   };
 }

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { ProbeResult, Report } from './report.js';
+import { formatCounts, formatTarget, type ProbeResult, type Report } from './report.js';
 
 /** How often the time left is printed while the reason stays the same. */
 const WAITING_INTERVAL_MS = 10_000;
@@ -19,8 +19,8 @@ export class ConsoleReporter {
     this.printLine(`Waiting for ${url} (${Math.ceil(remainingMs / 1000)} s left): ${reason}`);
   }
 
-  printTarget({ url, info }: Report): void {
-    this.printLine(info ? `${url}: version ${info.version}, revision ${info.revision}` : url);
+  printTarget(report: Report): void {
+    this.printLine(formatTarget(report));
   }
 
   printResult({ name, failures, durationMs, curl }: ProbeResult): void {
@@ -31,16 +31,14 @@ export class ConsoleReporter {
   }
 
   /** Only the summary of a run that passed is green. */
-  printSummary({ outcome, results, error, skipped, durationMs }: Report): void {
+  printSummary(report: Report): void {
+    const { outcome, error, skipped } = report;
     for (const name of skipped) {
       this.printLine(`- ${name} ${this.style('dim', 'skipped: not known to be safe to call')}`);
     }
     if (error !== undefined) this.printLine(`${this.style('red', '✗')} ${error}`);
-    const failed = results.filter(({ failures }) => failures.length > 0).length;
-    const passed = `${results.length - failed} passed`;
-    const counts = failed === 0 ? passed : `${passed}, ${failed} failed`;
     const color = outcome === 'passed' ? 'green' : 'red';
-    this.printLine(`${this.style(color, counts)} in ${(durationMs / 1000).toFixed(2)} s`);
+    this.printLine(this.style(color, formatCounts(report)));
   }
 
   private printLine(line: string): void {

@@ -54,6 +54,22 @@ describe('HttpConnection', () => {
     });
   });
 
+  it('measures the time until the response is complete', async () => {
+    let serverMs = 0;
+    await connect((_, response) => {
+      const receivedAt = performance.now();
+      response.write('{');
+      setTimeout(() => {
+        serverMs = performance.now() - receivedAt;
+        response.end('}');
+      }, 20);
+    });
+    const startTime = performance.now();
+    const { durationMs } = await connection.send(PING);
+    expect(durationMs).toBeGreaterThanOrEqual(serverMs);
+    expect(durationMs).toBeLessThanOrEqual(Math.ceil(performance.now() - startTime));
+  });
+
   it('reports whether the connection was reused', async () => {
     await connect((request, response) => {
       if (request.url === '/api/close') response.setHeader('Connection', 'close');

@@ -21,6 +21,8 @@ export interface HttpResponse {
   status: number;
   headers: IncomingHttpHeaders;
   text: string;
+  /** Time until the response was complete, rounded up. Includes connecting on a new connection. */
+  durationMs: number;
   /** Whether the request was sent on the connection of the request before it. */
   isConnectionReused: boolean;
 }
@@ -30,9 +32,9 @@ export class HttpConnection {
   private readonly protocol: typeof http | typeof https;
   private readonly agent: http.Agent;
 
-  constructor(private readonly options: Pick<Options, 'url' | 'headers' | 'timeoutMs'>) {
+  constructor(private readonly options: Pick<Options, 'url' | 'headers' | 'ca' | 'timeoutMs'>) {
     this.protocol = options.url.startsWith('https:') ? https : http;
-    this.agent = new this.protocol.Agent({ keepAlive: true, maxSockets: 1 });
+    this.agent = new this.protocol.Agent({ keepAlive: true, maxSockets: 1, ca: options.ca });
   }
 
   /**
@@ -44,6 +46,7 @@ export class HttpConnection {
     const { url, headers, timeoutMs } = this.options;
     const requestId = REQUEST_ID_PREFIX + randomUUID();
     const signal = AbortSignal.timeout(timeoutMs);
+    const startTime = performance.now();
     try {
       const request = this.protocol.request(url + path, {
         method,
@@ -68,6 +71,7 @@ export class HttpConnection {
         status: response.statusCode ?? 0,
         headers: response.headers,
         text: await text(response),
+        durationMs: Math.ceil(performance.now() - startTime),
         isConnectionReused: request.reusedSocket,
       };
     } catch (error) {
@@ -84,7 +88,10 @@ export class HttpConnection {
 function describeError(error: unknown): string {
   // A host with several addresses fails with one error for each address.
   const [first = error] = error instanceof AggregateError ? (error.errors as unknown[]) : [];
-  const { message } = first as Error;
+  const { code = '', message } = first as NodeJS.ErrnoException;
+  if (/SELF_SIGNED|UNABLE_TO_(GET|VERIFY)/.test(code)) {
+    return 'a certificate of an unknown CA. Add the CA with --cacert.';
+  }
   // OpenSSL reports this for a response that is not TLS.
   return message.includes('wrong version number')
     ? 'one without TLS. Use http:// instead of https:// in the URL.'

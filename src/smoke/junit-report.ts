@@ -54,6 +54,6 @@ function formatSeconds(ms: number): string {
   return (ms / 1000).toFixed(3);
 }
 
-function escapeXml(text: string): string {
+export function escapeXml(text: string): string {
   return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

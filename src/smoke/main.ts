@@ -3,6 +3,7 @@
 import { openSync, writeFileSync } from 'node:fs';
 import { packageInfo } from '../platform/package-info.js';
 import { ConsoleReporter } from './console-reporter.js';
+import { formatJobSummary } from './job-summary.js';
 import { formatJUnitReport } from './junit-report.js';
 import { HELP, parseOptions } from './options.js';
 import { EXIT_CODES, RunError } from './run-error.js';
@@ -30,10 +31,15 @@ async function main(): Promise<void> {
     return;
   }
   // Opened before the run, so that a wrong path does not lose the results.
-  const junitFile = options.junit === undefined ? undefined : openSync(options.junit, 'w');
+  const files = [
+    { path: options.junit, flags: 'w', format: formatJUnitReport },
+    { path: options.summary, flags: 'a', format: formatJobSummary },
+  ].flatMap(({ path, flags, format }) =>
+    path === undefined ? [] : [{ fd: openSync(path, flags), format }],
+  );
   const runner = new Runner(options, options.json ? undefined : new ConsoleReporter());
   const report = await runner.run();
   if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-  if (junitFile !== undefined) writeFileSync(junitFile, formatJUnitReport(report));
+  for (const { fd, format } of files) writeFileSync(fd, format(report));
   process.exitCode = EXIT_CODES[report.outcome];
 }

@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { parseOptions } from './options.js';
 
 const URL = 'http://localhost:8000';
+const CERTIFICATE = readFileSync('test/fixtures/tls/cert.pem', 'utf8');
 
 describe('parseOptions', () => {
   it('has defaults', () => {
@@ -13,6 +16,7 @@ describe('parseOptions', () => {
       stable: 3,
       waitMs: 0,
       timeoutMs: 10_000,
+      maxResponseTimeMs: 10_000,
       concurrency: 4,
       include: [],
       exclude: [],
@@ -23,7 +27,7 @@ describe('parseOptions', () => {
 
   it('reads every option', () => {
     const args =
-      '--expect-version 1.0.0 --expect-revision abcdef0 --stable 1 --wait 1.5m --include A --include B --exclude C --timeout 200ms --concurrency 8 --logs - --logs-within 3s --junit a.xml --json';
+      '--expect-version 1.0.0 --expect-revision abcdef0 --stable 1 --wait 1.5m --include A --include B --exclude C --cacert test/fixtures/tls/cert.pem --timeout 200ms --max-response-time 0.5s --concurrency 8 --logs - --logs-within 3s --junit a.xml --summary a.md --json';
     expect(parseOptions([...args.split(' '), URL])).toEqual({
       url: URL,
       headers: [],
@@ -31,13 +35,17 @@ describe('parseOptions', () => {
       expectRevision: 'abcdef0',
       stable: 1,
       waitMs: 90_000,
+      cacert: 'test/fixtures/tls/cert.pem',
+      ca: [...rootCertificates, CERTIFICATE],
       timeoutMs: 200,
+      maxResponseTimeMs: 500,
       concurrency: 8,
       include: ['A', 'B'],
       exclude: ['C'],
       logs: '-',
       logsWithinMs: 3000,
       junit: 'a.xml',
+      summary: 'a.md',
       json: true,
     });
   });
@@ -67,6 +75,30 @@ describe('parseOptions', () => {
     await rm(folder, { recursive: true });
   });
 
+  it('reads several certificates from a file with other text', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'petsage-smoke-'));
+    const file = join(folder, 'ca.pem');
+    await writeFile(file, `# A\n${CERTIFICATE}# B\n${CERTIFICATE}`);
+    const ca = [...rootCertificates, CERTIFICATE, CERTIFICATE];
+    expect(parseOptions([URL, '--cacert', file])).toMatchObject({ ca });
+    await rm(folder, { recursive: true });
+  });
+
+  it.each([
+    ['is empty', ''],
+    ['contains a key only', readFileSync('test/fixtures/tls/key.pem', 'utf8')],
+    ['ends within its second certificate', CERTIFICATE + CERTIFICATE.slice(0, -100)],
+    ['contains a damaged certificate', CERTIFICATE.replace('MII', 'AAA')],
+  ])('rejects a --cacert file that %s', async (_, content) => {
+    const folder = await mkdtemp(join(tmpdir(), 'petsage-smoke-'));
+    const file = join(folder, 'ca.pem');
+    await writeFile(file, content);
+    expect(() => parseOptions([URL, '--cacert', file])).toThrow(
+      `--cacert ${file} is invalid. Use PEM certificates.`,
+    );
+    await rm(folder, { recursive: true });
+  });
+
   it.each<[string[], string]>([
     [[], 'Expected one URL, got 0.'],
     [[URL, URL], 'Expected one URL, got 2.'],
@@ -79,6 +111,10 @@ describe('parseOptions', () => {
     [[URL, '--wait', 'long'], '--wait long is invalid. Use a duration such as 90s.'],
     [[URL, '--timeout', '50d'], '--timeout 50d is invalid. Use a duration such as 90s.'],
     [[URL, '--wait', '99999m'], '--wait 99999m is invalid. Use a duration such as 90s.'],
+    [
+      [URL, '--max-response-time', '500'],
+      '--max-response-time 500 is invalid. Use a duration such as 90s.',
+    ],
     [[URL, '--stable', '0'], '--stable 0 is invalid. Use a number from 1 to 1000.'],
     [[URL, '--concurrency', 'x'], '--concurrency x is invalid. Use a number from 1 to 1000.'],
     [
@@ -90,6 +126,7 @@ describe('parseOptions', () => {
       '--expect-revision unknown is invalid. Use at least 7 characters of a commit.',
     ],
     [[URL, '-H', '@/nowhere'], 'ENOENT'],
+    [[URL, '--cacert', '/nowhere'], "ENOENT: no such file or directory, open '/nowhere'"],
   ])('rejects %j', (args, message) => {
     expect(() => parseOptions(args)).toThrow(message);
   });

@@ -1,5 +1,7 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { unescape } from 'node:querystring';
+import { rootCertificates } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { RunError } from './run-error.js';
 
@@ -22,7 +24,10 @@ Requests:
   -H, --header 'NAME: VALUE'  add a header to each request; @FILE reads one header per line;
                               repeatable. Values are secret: they are never printed, unless they
                               have fewer than 4 characters or the header is public, such as Accept
+  --cacert FILE               trust the CA certificates in this PEM file, too
   --timeout DURATION          time limit of a request (default: 10s)
+  --max-response-time DURATION
+                              fail a probe whose response takes longer
   --concurrency N             number of requests at the same time (default: 4)
 
 Log:
@@ -33,6 +38,8 @@ Log:
 
 Output:
   --junit FILE                write the results to FILE as JUnit XML
+  --summary FILE              append the results to FILE as Markdown, for example to
+                              $GITHUB_STEP_SUMMARY
   --json                      print the results as JSON
   -h, --help                  print this help
   -v, --version               print the version
@@ -68,11 +75,14 @@ export function parseOptions(args: string[]) {
       include: { type: 'string', multiple: true, default: [] },
       exclude: { type: 'string', multiple: true, default: [] },
       header: { type: 'string', multiple: true, short: 'H', default: [] },
+      cacert: { type: 'string' },
       timeout: { type: 'string', default: '10s' },
+      'max-response-time': { type: 'string' },
       concurrency: { type: 'string', default: '4' },
       logs: { type: 'string' },
       'logs-within': { type: 'string', default: '10s' },
       junit: { type: 'string' },
+      summary: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
       version: { type: 'boolean', short: 'v', default: false },
@@ -94,13 +104,21 @@ export function parseOptions(args: string[]) {
     expectRevision: parseRevision(values['expect-revision']),
     stable: parseCount('--stable', values.stable),
     waitMs: parseDuration('--wait', values.wait),
+    cacert: values.cacert,
+    /** Trusted certificates in PEM format. Undefined: the root certificates of Node.js. */
+    ca: values.cacert === undefined ? undefined : readCertificates(values.cacert),
     timeoutMs: parseDuration('--timeout', values.timeout),
+    maxResponseTimeMs: parseDuration(
+      '--max-response-time',
+      values['max-response-time'] ?? values.timeout,
+    ),
     concurrency: parseCount('--concurrency', values.concurrency),
     include: values.include,
     exclude: values.exclude,
     logs: values.logs,
     logsWithinMs: parseDuration('--logs-within', values['logs-within']),
     junit: values.junit,
+    summary: values.summary,
     json: values.json,
   };
 }
@@ -136,6 +154,17 @@ function parseHeader(line: string): Header {
     throw new RunError('usageError', "--header is invalid. Use 'NAME: VALUE' or @FILE.");
   }
   return [name, value.trim()];
+}
+
+/** Adds the certificates of a file to the root certificates. Node.js ignores those that it cannot read. */
+function readCertificates(file: string): string[] {
+  const block = /-----BEGIN CERTIFICATE-----[^-]*(-----END CERTIFICATE-----)?/g;
+  const certificates = readFileSync(file, 'utf8').match(block) ?? [''];
+  try {
+    return [...rootCertificates, ...certificates.map((pem) => new X509Certificate(pem).toString())];
+  } catch {
+    throw new RunError('usageError', `--cacert ${file} is invalid. Use PEM certificates.`);
+  }
 }
 
 function parseRevision(revision: string | undefined): string | undefined {

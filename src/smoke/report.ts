@@ -5,6 +5,7 @@ export interface ProbeResult {
   name: string;
   /** Each in the form `expected X, got Y`. Empty when the probe passed. */
   failures: string[];
+  /** Time until the response was complete, or until the request failed. */
   durationMs: number;
   /** A command that repeats the request. */
   curl?: string;
@@ -23,4 +24,17 @@ export interface Report {
   error?: string;
   startedAt: string;
   durationMs: number;
+}
+
+/** For example `http://localhost:8000: version 1.0.0, revision abcdef0`. */
+export function formatTarget({ url, info }: Report): string {
+  return info ? `${url}: version ${info.version}, revision ${info.revision}` : url;
+}
+
+/** For example `15 passed, 2 failed in 0.19 s`. */
+export function formatCounts({ results, durationMs }: Report): string {
+  const failed = results.filter(({ failures }) => failures.length > 0).length;
+  const passed = `${results.length - failed} passed`;
+  const counts = failed === 0 ? passed : `${passed}, ${failed} failed`;
+  return `${counts} in ${(durationMs / 1000).toFixed(2)} s`;
 }

@@ -114,6 +114,31 @@ describe('Runner', () => {
     expect(getNames(report)).toEqual(['GET /openapi.json', expect.stringMatching('/slow')]);
   });
 
+  describe('with --max-response-time', () => {
+    it('fails each probe whose response takes longer, and continues', async () => {
+      const report = await run(
+        { '/a': safe },
+        ['--max-response-time', '0ms'],
+        (request, response) => {
+          if (request.url === '/a') response.setHeader('Cache-Control', 'public');
+        },
+      );
+      const wrongHeader = 'expected Cache-Control no-store, got "public"';
+      expect(getNames(report)).toHaveLength(5);
+      for (const { name, failures, durationMs } of report.results) {
+        expect(failures).toEqual([
+          ...(name.endsWith(' /a') ? [wrongHeader] : []),
+          `expected a response within 0 ms, got one after ${durationMs} ms`,
+        ]);
+      }
+    });
+
+    it('passes when each response is in time', async () => {
+      const report = await run({ '/a': safe }, ['--max-response-time', '10m']);
+      expect(report.outcome).toBe('passed');
+    });
+  });
+
   describe('with --logs', () => {
     let folder: string;
 
@@ -156,6 +181,9 @@ describe('Runner', () => {
       const failures = isLogged ? ['expected no secret of a request in the log, got one'] : [];
       expect(report.results.at(-1)).toMatchObject({ name: 'No secret in the log', failures });
       expect(report.outcome).toBe(isLogged ? 'failed' : 'passed');
+      // The runner waits a second for a duplicate record. Durations are those of the responses only.
+      const durations = report.results.map(({ durationMs }) => durationMs);
+      expect(durations.reduce((a, b) => a + b)).toBeLessThan(report.durationMs - 900);
     });
   });
 });

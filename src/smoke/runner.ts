@@ -125,20 +125,29 @@ export class Runner {
    * @throws RunError when another version responds
    */
   private async runProbe(probe: Probe): Promise<void> {
+    const { maxResponseTimeMs } = this.options;
     const connection = new HttpConnection(this.options);
     let startTime = performance.now();
+    let durationMs: number | undefined;
     let failures: string[];
     try {
       if (this.versionGate.isEnabled) await this.versionGate.verifyConnection(connection);
       startTime = performance.now();
-      failures = await this.verify(probe, await connection.send(probe));
+      const response = await connection.send(probe);
+      ({ durationMs } = response);
+      failures = await this.verify(probe, response);
+      if (durationMs > maxResponseTimeMs) {
+        failures.push(
+          `expected a response within ${maxResponseTimeMs} ms, got one after ${durationMs} ms`,
+        );
+      }
     } catch (error) {
       if (!(error instanceof ResponseError)) throw error;
+      durationMs ??= Math.ceil(performance.now() - startTime);
       failures = [error.message];
     } finally {
       connection.close();
     }
-    const durationMs = Math.round(performance.now() - startTime);
     this.addResult({ name: probe.name, failures, durationMs, curl: this.formatCurl(probe) });
   }
 
@@ -164,15 +173,17 @@ export class Runner {
 
   /** Formats a command for a POSIX shell that repeats a request. Omits the values of headers. */
   private formatCurl({ method, path, body }: Probe): string {
+    const { url, cacert } = this.options;
     const headers = this.options.headers.map(([name]) => `${name}: ***`);
     if (body !== undefined) headers.unshift('Content-Type: application/json');
     return [
       'curl',
       method === 'HEAD' ? '-I' : '-i',
       ...(method === 'HEAD' || method === 'GET' ? [] : ['-X', method]),
+      ...(cacert === undefined ? [] : ['--cacert', quote(cacert)]),
       ...headers.flatMap((header) => ['-H', quote(header)]),
       ...(body === undefined ? [] : ['-d', quote(body)]),
-      quote(this.options.url + path),
+      quote(url + path),
     ].join(' ');
   }
 }
