@@ -47,6 +47,7 @@ const START_TIMEOUT_MS = 60_000;
  * @property {Record<string, string>} labels
  * @property {string[]} command
  * @property {string[]} healthcheck
+ * @property {Record<string, string>} healthcheckOptions
  * @property {number} user
  * @property {number} port
  */
@@ -117,7 +118,7 @@ function startStage(from) {
   copyFileSync(process.execPath, join(root, 'usr/local/bin/node'));
   return {
     ...{ name, root, folder: '/', args: {}, env: {}, labels: {} },
-    ...{ command: [], healthcheck: [], user: 0, port: 0 },
+    ...{ command: [], healthcheck: [], healthcheckOptions: {}, user: 0, port: 0 },
   };
 }
 
@@ -159,6 +160,8 @@ function runInstruction(keyword, rest, stages, context) {
     stage.port = Number(rest);
   } else if (keyword === 'HEALTHCHECK') {
     stage.healthcheck = JSON.parse(rest.slice(rest.indexOf('[')));
+    for (const [, name = '', value = ''] of rest.matchAll(/--([\w-]+)=(\w+)/g))
+      stage.healthcheckOptions[name] = value;
   } else if (keyword === 'CMD') {
     stage.command = JSON.parse(rest);
   } else {
@@ -309,6 +312,13 @@ async function checkManifests(image) {
     assert(paths[path]?.get, `${name}: expected a path of the API, found ${path}`);
     assert.equal(port, container.ports[0].name);
   }
+  const { interval, timeout, retries } = image.healthcheckOptions;
+  const { periodSeconds, timeoutSeconds, failureThreshold } = container.livenessProbe;
+  assert.deepEqual(
+    [interval, timeout, retries],
+    [`${periodSeconds}s`, `${timeoutSeconds}s`, `${failureThreshold}`],
+    'HEALTHCHECK: expected the limits of the liveness probe',
+  );
   const { labels } = pod.metadata;
   for (const kind of ['Service', 'PodDisruptionBudget', 'NetworkPolicy', 'ServiceMonitor']) {
     const { selector, podSelector = selector } = find(kind).spec;

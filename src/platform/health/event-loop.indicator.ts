@@ -12,7 +12,7 @@ const MAX_DELAY_MS = 250;
 
 /** Reports `down` while the event loop is too slow to serve requests. */
 @Injectable()
-@ReadinessCheck({ name: 'event_loop' })
+@ReadinessCheck({ name: 'event_loop', optional: true })
 export class EventLoopIndicator implements ReadinessIndicator, OnModuleDestroy {
   private readonly histogram: IntervalHistogram = monitorEventLoopDelay({ resolution: 20 });
   private readonly timer: NodeJS.Timeout;

@@ -5,7 +5,7 @@ import { ReadinessCheck, type ReadinessIndicator } from './readiness-check.decor
 
 /** Reports `down` while log records cannot be written. Logs nothing itself. */
 @Injectable()
-@ReadinessCheck({ name: 'log' })
+@ReadinessCheck({ name: 'log', optional: true })
 export class LogIndicator implements ReadinessIndicator {
   constructor(
     private readonly destination: LogDestination,

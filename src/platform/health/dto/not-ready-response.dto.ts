@@ -12,7 +12,7 @@ export class NotReadyResponseDto {
     description: 'State of each check by name. Empty while draining.',
     type: 'object',
     additionalProperties: { type: 'string', enum: ['up', 'degraded', 'down'] },
-    example: { event_loop: 'up', log: 'down' },
+    example: { event_loop: 'up', log: 'up', pet_store: 'down' },
   })
   checks!: Record<string, 'up' | 'degraded' | 'down'>;
 }
