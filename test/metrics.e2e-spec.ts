@@ -157,6 +157,12 @@ describe('GET /metrics', () => {
         'petsage_lifecycle_phase{phase="draining"} 0',
         'petsage_readiness_check_up{check="event_loop",optional="true"} 1',
         'petsage_readiness_check_up{check="log",optional="true"} 1',
+        expect.stringMatching(
+          /^petsage_readiness_check_duration_seconds\{check="event_loop"\} 0(\.\d+)?$/,
+        ),
+        expect.stringMatching(
+          /^petsage_readiness_check_duration_seconds\{check="log"\} 0(\.\d+)?$/,
+        ),
         'petsage_log_backlog_bytes 0',
         'petsage_log_dropped_records_total 0',
         'petsage_log_oldest_unwritten_seconds 0',

@@ -9,6 +9,13 @@ export interface ReadinessCheckOptions {
    * 200 with the status `degraded`.
    */
   optional?: boolean;
+  /**
+   * Time limit of a run, in milliseconds, 800 by default. It includes the event loop delay. Choose less than
+   * the time limit of the readiness probe.
+   */
+  timeoutMs?: number;
+  /** How long a result is valid, in milliseconds, 1000 by default. Concurrent requests share one run. */
+  cacheMs?: number;
 }
 
 export interface ReadinessIndicator {
@@ -16,7 +23,7 @@ export interface ReadinessIndicator {
    * Return to report `up`; throw to report `down`. The error's message is logged as the reason. The
    * result of a Terminus health indicator may be returned as it is.
    *
-   * @param signal is aborted after 800 ms, when the check is reported as `down`. Pass it on to what the
+   * @param signal is aborted after `timeoutMs`, when the check is reported as `down`. Pass it on to what the
    *   check waits for, because the check soon runs again
    */
   check(

@@ -3,6 +3,7 @@ import { Injectable, type LoggerService, Scope, type Type } from '@nestjs/common
 import { DiscoveryModule } from '@nestjs/core';
 import { HealthIndicatorService, TerminusModule } from '@nestjs/terminus';
 import { Test } from '@nestjs/testing';
+import { waitFor } from '../../../test/fixtures/wait-for.js';
 import { ConnectionTracker } from '../lifecycle/connection-tracker.js';
 import { LifecycleService } from '../lifecycle/lifecycle.service.js';
 import { ReadinessCheck, type ReadinessCheckOptions } from './readiness-check.decorator.js';
@@ -112,6 +113,60 @@ describe('ReadinessService', () => {
         'ReadinessService',
       ],
     ]);
+  });
+
+  it('applies the time limit of each check', async () => {
+    const readiness = await createReadiness(
+      createIndicator({ name: 'pets', timeoutMs: 10, cacheMs: 0 }),
+      createIndicator({ name: 'advice', timeoutMs: 60_000 }),
+    );
+    let isPetsDown = false;
+    checks.advice = () => waitFor(() => isPetsDown);
+    checks.pets = (signal) => {
+      signal.addEventListener('abort', () => (isPetsDown = true));
+      return new Promise(() => undefined);
+    };
+    expect(await readiness.getReport()).toEqual({
+      status: 'error',
+      checks: { pets: 'down', advice: 'up' },
+    });
+    expect(logged).toEqual([
+      [
+        'error',
+        { check: 'pets', reason: 'timeout of 10ms exceeded' },
+        'Readiness check pets is down',
+        'ReadinessService',
+      ],
+    ]);
+  });
+
+  it('records the duration of the last run', async () => {
+    jest.useRealTimers();
+    const readiness = await createReadiness(
+      createIndicator({ name: 'pets' }),
+      createIndicator({ name: 'advice', timeoutMs: 20 }),
+    );
+    checks.advice = () => new Promise(() => undefined);
+    await readiness.getReport();
+    const [pets, advice] = readiness.checks;
+    expect(advice?.durationMs).toBeGreaterThan(pets?.durationMs ?? Infinity);
+  });
+
+  it('caches the result of each check for its own time', async () => {
+    const readiness = await createReadiness(
+      createIndicator({ name: 'pets', cacheMs: 5000 }),
+      createIndicator({ name: 'advice', cacheMs: 0 }),
+    );
+    const runs = { pets: 0, advice: 0 };
+    checks.pets = () => void (runs.pets += 1);
+    checks.advice = () => void (runs.advice += 1);
+    await readiness.getReport();
+    jest.advanceTimersByTime(5000);
+    await readiness.getReport();
+    expect(runs).toEqual({ pets: 1, advice: 2 });
+    jest.advanceTimersByTime(1);
+    await readiness.getReport();
+    expect(runs).toEqual({ pets: 2, advice: 3 });
   });
 
   it('logs the reason of a degraded check, truncated to 1000 characters', async () => {

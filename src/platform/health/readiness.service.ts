@@ -11,9 +11,9 @@ import {
 } from './readiness-check.decorator.js';
 
 /** Less than the default time limit of a Kubernetes probe (1 s). */
-const CHECK_TIMEOUT_MS = 800;
+const DEFAULT_TIMEOUT_MS = 800;
 
-const CACHE_MS = 1000;
+const DEFAULT_CACHE_MS = 1000;
 
 /** Maximum length of the reason in the log, in characters. */
 const MAX_REASON_LENGTH = 1000;
@@ -32,11 +32,15 @@ interface RegisteredCheck extends Required<ReadinessCheckOptions> {
   indicator: ReadinessIndicator;
   /** State of the last run. */
   state: ReadinessState;
+  /** Duration of the last run, in milliseconds. */
+  durationMs: number;
+  cache: { state: Promise<ReadinessState>; expiresAt: number } | undefined;
 }
 
 interface CheckResult {
   state: ReadinessState;
   message: string;
+  responseTime: number;
 }
 
 /** Runs the readiness checks of the platform and of all features. */
@@ -44,7 +48,6 @@ interface CheckResult {
 export class ReadinessService implements OnModuleInit {
   private readonly logger = new Logger(ReadinessService.name);
   readonly checks: RegisteredCheck[] = [];
-  private cache: { states: Promise<Record<string, ReadinessState>>; expiresAt: number } | undefined;
 
   constructor(
     private readonly discovery: DiscoveryService,
@@ -61,8 +64,12 @@ export class ReadinessService implements OnModuleInit {
     const providers = this.discovery.getProviders({ metadataKey: ReadinessCheck.KEY });
     for (const provider of providers) {
       const className = String(provider.name);
-      const { name, optional = false } =
-        this.discovery.getMetadataByDecorator(ReadinessCheck, provider) ?? {};
+      const {
+        name,
+        optional = false,
+        timeoutMs = DEFAULT_TIMEOUT_MS,
+        cacheMs = DEFAULT_CACHE_MS,
+      } = this.discovery.getMetadataByDecorator(ReadinessCheck, provider) ?? {};
       if (name === undefined || !/^[a-z][a-z0-9_]*$/.test(name)) {
         throw new StartupError(
           `${className}: expected @ReadinessCheck({ name }) with a name in snake_case, got ${inspect(name)}`,
@@ -79,11 +86,12 @@ export class ReadinessService implements OnModuleInit {
           `${className}: another readiness check has the name ${name}. Choose another name.`,
         );
       }
-      this.checks.push({ name, optional, indicator, state: 'up' });
+      const options = { name, optional, timeoutMs, cacheMs };
+      this.checks.push({ ...options, indicator, state: 'up', durationMs: 0, cache: undefined });
     }
   }
 
-  /** Returns whether the service is ready. Takes less than a second, even if a check hangs. */
+  /** Returns whether the service is ready. Takes no longer than the longest time limit of a check. */
   async getReport(): Promise<ReadinessReport> {
     const checks = this.lifecycle.isStopping ? {} : await this.getStates();
     // The phase may have changed while the checks ran.
@@ -93,26 +101,28 @@ export class ReadinessService implements OnModuleInit {
     return { status: isError ? 'error' : impaired.length > 0 ? 'degraded' : 'ok', checks };
   }
 
-  /** Returns the state of each check. Concurrent calls share one run, whose result is cached for 1 s. */
-  getStates(): Promise<Record<string, ReadinessState>> {
-    if (this.cache === undefined || performance.now() > this.cache.expiresAt) {
-      const cache = { states: this.runAll(), expiresAt: Infinity };
-      void cache.states.then(() => {
-        cache.expiresAt = performance.now() + CACHE_MS;
-      });
-      this.cache = cache;
-    }
-    return this.cache.states;
+  /** Returns the state of each check. Concurrent calls share one run of each, whose result is cached. */
+  async getStates(): Promise<Record<string, ReadinessState>> {
+    const states = this.checks.map(
+      async (check) => [check.name, await this.getState(check)] as const,
+    );
+    return Object.fromEntries(await Promise.all(states));
   }
 
-  private async runAll(): Promise<Record<string, ReadinessState>> {
-    const states = this.checks.map(async (check) => [check.name, await this.run(check)] as const);
-    return Object.fromEntries(await Promise.all(states));
+  private getState(check: RegisteredCheck): Promise<ReadinessState> {
+    if (check.cache === undefined || performance.now() > check.cache.expiresAt) {
+      const cache = { state: this.run(check), expiresAt: Infinity };
+      void cache.state.then(() => {
+        cache.expiresAt = performance.now() + check.cacheMs;
+      });
+      check.cache = cache;
+    }
+    return check.cache.state;
   }
 
   /** Runs a check and logs a change of its state. */
   private async run(check: RegisteredCheck): Promise<ReadinessState> {
-    const { name, optional, indicator, state: previous } = check;
+    const { name, optional, timeoutMs, indicator, state: previous } = check;
     const attempt = this.indicators.check(name).attempt(async ({ signal }) => {
       try {
         return toCheckResult(await indicator.check(signal));
@@ -120,10 +130,11 @@ export class ReadinessService implements OnModuleInit {
         throw new Error(getReason(error), { cause: error });
       }
     });
-    const result = await attempt.withTimeout(CHECK_TIMEOUT_MS);
-    const { state = 'down', message } = result[name] as Partial<CheckResult>;
+    const result = await attempt.withTimeout(timeoutMs);
+    const { state = 'down', message, responseTime = 0 } = result[name] as Partial<CheckResult>;
     const reason = message?.slice(0, MAX_REASON_LENGTH);
     check.state = state;
+    check.durationMs = responseTime;
     if (state !== previous) {
       const level = state === 'up' ? 'log' : state === 'down' && !optional ? 'error' : 'warn';
       this.logger[level]({ check: name, reason }, `Readiness check ${name} is ${state}`);

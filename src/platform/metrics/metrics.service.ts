@@ -93,6 +93,18 @@ export class MetricsService {
       },
     });
     new Gauge({
+      name: 'petsage_readiness_check_duration_seconds',
+      help: 'Duration of the last run of each readiness check.',
+      labelNames: ['check'],
+      registers,
+      async collect() {
+        await readiness.getStates();
+        for (const { name, durationMs } of readiness.checks) {
+          this.set({ check: name }, durationMs / 1000);
+        }
+      },
+    });
+    new Gauge({
       name: 'petsage_heap_limit_bytes',
       help: 'Limit of the V8 heap, old and young generation together.',
       registers,
