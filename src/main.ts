@@ -21,10 +21,13 @@ enableSourceMaps();
 
 let log: LogDestination | undefined;
 let shutDownApp: ((signal: NodeJS.Signals) => Promise<void>) | undefined;
+let toggleDebugLog: (() => void) | undefined;
 let isStopping = false;
 // Registered before the other modules are imported, which takes most of the start-up time. A process with
 // PID 1 ignores signals that have no handler.
 process.on('SIGTERM', handleSignal).on('SIGINT', handleSignal);
+// Without a handler, the signal ends the process.
+process.on('SIGUSR2', () => toggleDebugLog?.());
 
 const { Logger } = await import('@nestjs/common');
 const logger = new Logger('Main');
@@ -32,12 +35,16 @@ try {
   const { loadSettings } = await import('./platform/settings.js');
   const { openLogDestination } = await import('./platform/logging/log-output.js');
   const { createApp } = await import('./app.js');
+  const { LogLevelService } = await import('./platform/logging/log-level.service.js');
   const { shutDown } = await import('./platform/lifecycle/shutdown.js');
   const settings = loadSettings();
   log = await openLogDestination(settings);
   if (settings.LOG_FILE !== undefined) reopenOnSighup(log);
   const app = await createApp(settings, { log });
   process.on('uncaughtException', exitWithError);
+  toggleDebugLog = () => {
+    app.get(LogLevelService).toggleDebug();
+  };
   await listen(app, settings);
   shutDownApp = (signal) => shutDown(app, settings, signal);
 } catch (error) {

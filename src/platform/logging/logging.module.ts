@@ -2,12 +2,13 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { LoggerModule } from 'nestjs-pino';
 import type { Logger } from 'pino';
 import { LogDestination } from './log-destination.js';
+import { LogLevelService } from './log-level.service.js';
 import { LogProbe } from './log-probe.js';
 import { getPinoOptions } from './logger.js';
 
 /**
- * Provides `PinoLogger`, {@link LogProbe} and {@link LogDestination} to all modules. `PinoLogger.assign()`
- * is not supported.
+ * Provides `PinoLogger`, {@link LogProbe}, {@link LogDestination} and {@link LogLevelService} to all
+ * modules. `PinoLogger.assign()` is not supported.
  */
 @Module({})
 export class LoggingModule {
@@ -16,8 +17,12 @@ export class LoggingModule {
       module: LoggingModule,
       global: true,
       imports: [LoggerModule.forRoot(getPinoOptions(logger))],
-      providers: [{ provide: LogDestination, useValue: destination }, LogProbe],
-      exports: [LogDestination, LogProbe],
+      providers: [
+        { provide: LogDestination, useValue: destination },
+        { provide: LogLevelService, useValue: new LogLevelService(logger) },
+        LogProbe,
+      ],
+      exports: [LogDestination, LogLevelService, LogProbe],
     };
   }
 }
