@@ -298,8 +298,10 @@ async function checkManifests(image) {
     assert.equal(spec.securityContext.runAsUser, image.user);
     assert.equal(spec.containers[0].image, container.image);
   }
-  assert.equal(container.ports[0].containerPort, image.port);
+  const [http, metrics] = container.ports;
+  assert.equal(http.containerPort, image.port);
   assert.equal(getSetting('PORT'), image.port);
+  assert.equal(getSetting('METRICS_PORT'), metrics.containerPort);
   // As docs/operations.md says: 5 seconds each for features and the log, and 5 spare seconds.
   const drainMs = getSetting('SHUTDOWN_DELAY_MS') + getSetting('SHUTDOWN_TIMEOUT_MS') + 15_000;
   assert(
@@ -310,7 +312,7 @@ async function checkManifests(image) {
   for (const name of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
     const { path, port } = container[name].httpGet;
     assert(paths[path]?.get, `${name}: expected a path of the API, found ${path}`);
-    assert.equal(port, container.ports[0].name);
+    assert.equal(port, http.name);
   }
   const { interval, timeout, retries } = image.healthcheckOptions;
   const { periodSeconds, timeoutSeconds, failureThreshold } = container.livenessProbe;
@@ -328,7 +330,24 @@ async function checkManifests(image) {
       assert.equal(selectedLabels[name], value, kind);
   }
   assert.deepEqual(deployment.selector.matchLabels, labels);
-  assert.equal(find('Service').spec.ports[0].targetPort, container.ports[0].name);
+  const [servicePort, serviceMetricsPort] = find('Service').spec.ports;
+  assert.equal(servicePort.targetPort, http.name);
+  assert.equal(serviceMetricsPort.targetPort, metrics.name);
+  assert.equal(find('ServiceMonitor').spec.endpoints[0].port, serviceMetricsPort.name);
+  const rules = find('NetworkPolicy').spec.ingress;
+  /** @param {string} name */
+  const findSources = (name) =>
+    rules
+      .filter((/** @type {any} */ rule) =>
+        rule.ports.some((/** @type {any} */ { port }) => port === name),
+      )
+      .map((/** @type {any} */ rule) => rule.from);
+  assert.deepEqual(findSources(http.name), [undefined], 'expected http to be open to all');
+  assert.deepEqual(
+    findSources(metrics.name),
+    [[{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }]],
+    'expected metrics to be open to the namespace monitoring only',
+  );
   assert.equal(
     find('HorizontalPodAutoscaler').spec.scaleTargetRef.name,
     find('Deployment').metadata.name,

@@ -36,7 +36,7 @@ export async function createApp(
     middleware: [assignRequestId, requests.track],
     defaultHeaders: securityHeaders,
     registerLastRoutes: () => {
-      setupDocs(app, adapter);
+      if (settings.DOCS) setupDocs(app, adapter);
     },
   });
   detectOnlyDuplicateRoutes();

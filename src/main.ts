@@ -71,7 +71,7 @@ async function listen(app: NestExpressApplication, settings: Settings): Promise<
     const { formatBanner } = await import('./platform/logging/terminal-format.js');
     log?.write(formatBanner(url, settings));
   } else {
-    logger.log(`Listening on ${url}, documentation at /docs`);
+    logger.log(`Listening on ${url}${settings.DOCS ? ', documentation at /docs' : ''}`);
   }
 }
 

@@ -68,6 +68,18 @@ describe.each(['/openapi.json', '/openapi.yaml', '/docs/swagger-ui-init.js'])('G
   });
 });
 
+describe('DOCS=false', () => {
+  it('removes the documentation, and does not create the document', async () => {
+    const createDocument = jest.spyOn(SwaggerModule, 'createDocument');
+    const { app } = await createTestApp({ settings: { DOCS: 'false' } });
+    for (const path of ['/docs', '/docs/swagger-ui.css', '/openapi.json', '/openapi.yaml']) {
+      await request(app.getHttpServer()).get(path).expect(404, { detail: 'Not Found' });
+    }
+    await request(app.getHttpServer()).get('/system/healthz').expect(200);
+    expect(createDocument).not.toHaveBeenCalled();
+  });
+});
+
 describe('ROOT_PATH', () => {
   it.each([
     [{}, '/'],

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import request from 'supertest';
 import { listen, openSocket, parseResponses } from './fixtures/http.js';
 import { itOnLinux } from './fixtures/linux.js';
+import { parseLog } from './fixtures/log-records.js';
 import { runService, startService, stopService } from './fixtures/process.js';
 
 describe('node dist/main.js', () => {
@@ -41,6 +42,15 @@ describe('node dist/main.js', () => {
     expect(stderr).toBe(
       `Cannot listen on 127.0.0.1:${port} (EADDRINUSE). Set PORT and HOST to an address that is free.\n`,
     );
+  });
+
+  it('does not mention /docs in the log with DOCS=false', async () => {
+    const service = await startService({ env: { DOCS: 'false' } });
+    const { stdout } = await stopService(service);
+    expect(parseLog(stdout)).toContainEqual(
+      expect.objectContaining({ msg: `Listening on ${service.url}` }),
+    );
+    expect(stdout).not.toContain('/docs');
   });
 
   // Other systems limit the backlog to less than that.

@@ -146,6 +146,18 @@ describe('petsage-smoke', () => {
     );
   });
 
+  it('reads the document from a file if the service does not serve it', async () => {
+    const undocumented = await startService({ env: { DOCS: 'false' } });
+    const result = await runSmoke([undocumented.url, '--document', 'openapi.json']);
+    await stopService(undocumented);
+    expect(getLines(result).slice(1, -1).sort()).toEqual(
+      PROBES.slice(1)
+        .map((name) => `✓ ${name}`)
+        .sort(),
+    );
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('prints JSON', async () => {
     const result = await runSmoke([service.url, '--json', '--include', '/system/healthz']);
     const report = JSON.parse(result.stdout) as {
@@ -456,6 +468,24 @@ describe('petsage-smoke', () => {
       /^--cacert package\.json is invalid\. Use PEM certificates\.\n/,
     ],
     [2, 'a header file that cannot be read', () => [service.url, '-H', '@/nowhere'], /^ENOENT/],
+    [
+      2,
+      'a document file that cannot be read',
+      () => [service.url, '--document', '/nowhere.json'],
+      /^--document \/nowhere\.json is invalid: ENOENT: .+\. Use an OpenAPI 3\.1 document in JSON\.\n/,
+    ],
+    [
+      2,
+      'a document file that is not JSON',
+      () => [service.url, '--document', 'README.md'],
+      /^--document README\.md is invalid: Unexpected token .+\. Use an OpenAPI 3\.1 document in JSON\.\n/,
+    ],
+    [
+      2,
+      'a document file without operations',
+      () => [service.url, '--document', 'package.json'],
+      /^--document package\.json is invalid: version undefined\. Use an OpenAPI 3\.1 document in JSON\.\n/,
+    ],
     [2, 'a log that is a folder', () => [service.url, '--logs', '/'], /^$/],
     [2, 'no selected operation', () => [service.url, '--include', '/nope'], /^$/],
     [

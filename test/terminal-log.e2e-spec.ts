@@ -24,7 +24,7 @@ describeOnLinux('Log on a terminal', () => {
     terminal.stdout?.setEncoding('utf8').on('data', (data: string) => {
       output += stripVTControlCharacters(data).replaceAll('\r', '');
     });
-    await waitFor(() => /Documentation.*\n/.test(output));
+    await waitFor(() => /Service .*\n/.test(output));
     return /Service +(\S+)/.exec(output)?.[1] ?? '';
   }
 
@@ -42,7 +42,14 @@ describeOnLinux('Log on a terminal', () => {
     expect(output).toMatch(
       /^PetSage API \d+\.\d+\.\d+ is listening on 0\.0\.0\.0 \(all network interfaces\)$/m,
     );
-    expect(output).toContain(`\n  Documentation  ${url}/docs\n`);
+    await waitFor(() => output.includes(`\n  Documentation  ${url}/docs\n`));
+  });
+
+  it('shows no documentation with DOCS=false', async () => {
+    const url = await start({ DOCS: 'false' });
+    await fetch(url);
+    await waitFor(() => output.includes('GET / 200'));
+    expect(output).not.toMatch(/doc/i);
   });
 
   it('does not mention other interfaces when HOST is a loopback address', async () => {

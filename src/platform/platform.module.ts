@@ -28,7 +28,12 @@ export class PlatformModule {
     return {
       module: PlatformModule,
       global: true,
-      imports: [LoggingModule.forRoot(logger, log), HttpModule, HealthModule, MetricsModule],
+      imports: [
+        LoggingModule.forRoot(logger, log),
+        HttpModule,
+        HealthModule,
+        MetricsModule.forRoot(settings),
+      ],
       providers: [
         { provide: Settings, useValue: settings },
         { provide: LifecycleService, useValue: lifecycle },

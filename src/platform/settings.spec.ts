@@ -14,6 +14,7 @@ describe('parseSettings', () => {
     expect(parseSettings({})).toEqual({
       PORT: 8000,
       HOST: '0.0.0.0',
+      DOCS: true,
       LOG_LEVEL: 'info',
       LOG_PROBE_TIMEOUT_MS: 1000,
       BODY_LIMIT: '100kb',
@@ -29,6 +30,8 @@ describe('parseSettings', () => {
     const env = {
       PORT: '0',
       HOST: '::1',
+      METRICS_PORT: '9000',
+      DOCS: 'false',
       LOG_LEVEL: 'silent',
       LOG_FILE: '/var/log/petsage.log',
       LOG_PROBE_TIMEOUT_MS: '50',
@@ -45,6 +48,8 @@ describe('parseSettings', () => {
     expect(parseSettings(env)).toEqual({
       PORT: 0,
       HOST: '::1',
+      METRICS_PORT: 9000,
+      DOCS: false,
       LOG_LEVEL: 'silent',
       LOG_FILE: '/var/log/petsage.log',
       LOG_PROBE_TIMEOUT_MS: 50,
@@ -65,6 +70,8 @@ describe('parseSettings', () => {
 
   it.each([
     ['PORT', ['0', '65535'], ['65536', '-1', '80.5', '8e3', '0x50', 'http', ' 80', 'NaN']],
+    ['METRICS_PORT', ['0', '9000', '65535'], ['65536', '-1', 'metrics']],
+    ['DOCS', ['true', 'false'], ['1', 'no', 'TRUE']],
     ['HOST', ['localhost', '127.0.0.1', '::', 'api.petsage.io'], ['a b', 'http://x', '/tmp/s']],
     ['LOG_LEVEL', ['trace', 'fatal', 'silent'], ['verbose', 'INFO', '30', 'inf']],
     ['LOG_PROBE_TIMEOUT_MS', ['1', '60000'], ['0', '60001', '1s']],
@@ -100,6 +107,13 @@ describe('parseSettings', () => {
       const parts = errors.map((error) => /^(\w+): expected .+, got (.+)$/.exec(error)?.slice(1));
       expect(parts).toEqual([[name, JSON.stringify(value)]]);
     }
+  });
+
+  it('rejects the same port for METRICS_PORT and PORT', () => {
+    expect(() => parseSettings({ METRICS_PORT: '8000' })).toThrow(
+      'METRICS_PORT: expected a port other than PORT, got 8000',
+    );
+    expect(parseSettings({ PORT: '0', METRICS_PORT: '0' })).toMatchObject({ METRICS_PORT: 0 });
   });
 
   it('reports each invalid variable, and no value of others', () => {

@@ -115,6 +115,15 @@ export class Settings {
   @Matches(/^[\w.:-]+$/, { message: 'expected an IP address or a host name' })
   HOST: string = '0.0.0.0';
 
+  /** TCP port of `/metrics`. Unset means `PORT`. */
+  @WholeNumber(0, 65_535)
+  @IsOptional()
+  METRICS_PORT?: number;
+
+  /** Whether `/docs`, `/openapi.json` and `/openapi.yaml` are served. */
+  @Flag()
+  DOCS: boolean = true;
+
   /** Minimum level of the records that are logged. */
   @IsIn(LOG_LEVELS, { message: `expected one of ${LOG_LEVELS.join(', ')}` })
   LOG_LEVEL: string = 'info';
@@ -171,7 +180,8 @@ export class Settings {
  * Parses and validates settings.
  *
  * @throws AggregateError with one error per invalid variable: its name, the expected value and the
- *   actual value. A single Error if the Node.js version does not support a setting
+ *   actual value. A single Error if the Node.js version does not support a setting, or if two ports are
+ *   the same
  */
 export function parseSettings(env: Record<string, string | undefined>): Settings {
   const variables = Object.entries(env).filter(([, value]) => value !== undefined && value !== '');
@@ -185,6 +195,9 @@ export function parseSettings(env: Record<string, string | undefined>): Settings
       }),
       'Invalid settings',
     );
+  }
+  if (settings.METRICS_PORT === settings.PORT && settings.PORT !== 0) {
+    throw new StartupError(`METRICS_PORT: expected a port other than PORT, got ${settings.PORT}`);
   }
   if (settings.REUSE_PORT && !supportsReusePort()) {
     throw new StartupError(`REUSE_PORT: expected Node 22.12 or newer, got ${process.version}`);

@@ -167,7 +167,7 @@ describe('readOperations', () => {
 
   it.each([
     ['<html>', 'is not valid JSON'],
-    ['null', 'Cannot read properties of null'],
+    ['null', 'got version undefined'],
     ['{"swagger":"2.0"}', 'got version undefined'],
     ['{"openapi":"3.0.0","paths":{}}', 'got version 3.0.0'],
     ['{"openapi":"3.1.0","paths":{}}', 'got no operations'],

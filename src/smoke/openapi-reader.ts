@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type {
   OpenAPIObject,
   OperationObject,
@@ -8,7 +9,7 @@ import type {
 } from '@nestjs/swagger';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import { ResponseError } from './run-error.js';
+import { ResponseError, RunError } from './run-error.js';
 
 /** The `x-smoke-test` extension of an operation. */
 export interface SmokeTest {
@@ -60,6 +61,22 @@ export function readOperations(json: string): Operation[] {
   }
 }
 
+/**
+ * Reads the operations of an OpenAPI 3.1 document in a JSON file.
+ *
+ * @throws RunError
+ */
+export function readOperationsFile(path: string): Operation[] {
+  try {
+    return new OpenApiReader(readFileSync(path, 'utf8')).readOperations();
+  } catch (error) {
+    throw new RunError(
+      'usageError',
+      `--document ${path} is invalid: ${(error as Error).message}. Use an OpenAPI 3.1 document in JSON.`,
+    );
+  }
+}
+
 class OpenApiReader {
   private readonly document: OpenAPIObject;
   private readonly ajv = new Ajv2020({ strict: false, logger: false });
@@ -69,13 +86,14 @@ class OpenApiReader {
     this.document = JSON.parse(json, (key, value: unknown) =>
       key === '$ref' ? DOCUMENT_ID + String(value) : value,
     ) as OpenAPIObject;
+    const openapi = (this.document as Partial<OpenAPIObject> | null)?.openapi;
+    if (!openapi?.startsWith('3.1')) throw new Error(`version ${openapi}`);
     addFormats.default(this.ajv);
     this.ajv.addSchema(this.document, DOCUMENT_ID);
   }
 
   readOperations(): Operation[] {
-    const { openapi, paths = {} } = this.document as Partial<OpenAPIObject>;
-    if (!openapi?.startsWith('3.1')) throw new Error(`version ${openapi}`);
+    const { paths = {} } = this.document as Partial<OpenAPIObject>;
     const operations = Object.entries(paths).flatMap(([route, pathItem]) =>
       METHODS.filter((method) => pathItem[method]).map((method) =>
         this.readOperation(route, pathItem, method),

@@ -27,7 +27,7 @@ describe('parseOptions', () => {
 
   it('reads every option', () => {
     const args =
-      '--expect-version 1.0.0 --expect-revision abcdef0 --stable 1 --wait 1.5m --include A --include B --exclude C --cacert test/fixtures/tls/cert.pem --timeout 200ms --max-response-time 0.5s --concurrency 8 --logs - --logs-within 3s --junit a.xml --summary a.md --json';
+      '--expect-version 1.0.0 --expect-revision abcdef0 --stable 1 --wait 1.5m --document api.json --include A --include B --exclude C --cacert test/fixtures/tls/cert.pem --timeout 200ms --max-response-time 0.5s --concurrency 8 --logs - --logs-within 3s --junit a.xml --summary a.md --json';
     expect(parseOptions([...args.split(' '), URL])).toEqual({
       url: URL,
       headers: [],
@@ -40,6 +40,7 @@ describe('parseOptions', () => {
       timeoutMs: 200,
       maxResponseTimeMs: 500,
       concurrency: 8,
+      document: 'api.json',
       include: ['A', 'B'],
       exclude: ['C'],
       logs: '-',

@@ -7,7 +7,7 @@ import { RunError } from './run-error.js';
 
 export const HELP = `Usage: petsage-smoke [options] URL
 
-Verifies a running PetSage API. Reads URL/openapi.json, sends a request to each operation that is
+Verifies a running PetSage API. Reads URL/openapi.json or --document, sends a request to each operation that is
 safe to call, and compares the response with the document. GET operations without required
 parameters, which are also called with HEAD, and operations marked with x-smoke-test are safe to call.
 
@@ -19,6 +19,7 @@ Version:
   --wait DURATION             wait for the expected version, or for any response (default: 0s)
 
 Requests:
+  --document FILE             read the OpenAPI document from a JSON file, for a service with DOCS=false
   --include TAG|PATH          call only these operations; * matches any text; repeatable
   --exclude TAG|PATH          do not call these operations; repeatable
   -H, --header 'NAME: VALUE'  add a header to each request; @FILE reads one header per line;
@@ -72,6 +73,7 @@ export function parseOptions(args: string[]) {
       'expect-revision': { type: 'string' },
       stable: { type: 'string', default: '3' },
       wait: { type: 'string', default: '0s' },
+      document: { type: 'string' },
       include: { type: 'string', multiple: true, default: [] },
       exclude: { type: 'string', multiple: true, default: [] },
       header: { type: 'string', multiple: true, short: 'H', default: [] },
@@ -113,6 +115,7 @@ export function parseOptions(args: string[]) {
       values['max-response-time'] ?? values.timeout,
     ),
     concurrency: parseCount('--concurrency', values.concurrency),
+    document: values.document,
     include: values.include,
     exclude: values.exclude,
     logs: values.logs,

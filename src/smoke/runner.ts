@@ -3,7 +3,7 @@ import { verifyResponse } from './assertions.js';
 import type { ConsoleReporter } from './console-reporter.js';
 import { HttpConnection, type HttpResponse } from './http-connection.js';
 import { LogVerifier } from './log-verifier.js';
-import { type Operation, readOperations } from './openapi-reader.js';
+import { type Operation, readOperations, readOperationsFile } from './openapi-reader.js';
 import type { Options } from './options.js';
 import { createProbes, DOCUMENT_PROBE, type Probe } from './probes.js';
 import { Redactor } from './redactor.js';
@@ -22,13 +22,17 @@ export class Runner {
   private readonly report: Report;
   private operations: Operation[] = [];
 
-  /** @param reporter prints the run while it is in progress */
+  /**
+   * @param reporter prints the run while it is in progress
+   * @throws RunError if the file of the OpenAPI document is invalid
+   */
   constructor(
     private readonly options: Options,
     private readonly reporter?: ConsoleReporter,
   ) {
     this.versionGate = new VersionGate(options);
     this.redactor = new Redactor(options.headers);
+    if (options.document !== undefined) this.operations = readOperationsFile(options.document);
     if (options.logs !== undefined) {
       const containsSecret = (line: string) =>
         line.includes(this.nonce) || this.redactor.containsSecret(line);
@@ -71,7 +75,7 @@ export class Runner {
     });
     if (info) this.report.info = this.redactor.redact(info);
     this.reporter?.printTarget(this.report);
-    await this.runProbe(DOCUMENT_PROBE);
+    if (this.options.document === undefined) await this.runProbe(DOCUMENT_PROBE);
     if (this.operations.length > 0) await this.verifyOperations();
     await this.versionGate.confirmVersion();
   }

@@ -67,12 +67,12 @@ function color(name: Color, text: string): string {
 }
 
 /** Formats what a terminal shows when the service listens, with URLs that terminals make clickable. */
-export function formatBanner(url: string, { HOST }: Settings): string {
+export function formatBanner(url: string, { HOST, DOCS }: Settings): string {
   const isPublic = HOST === '0.0.0.0' || HOST === '::';
   return [
     `PetSage API ${packageInfo.version} is listening on ${HOST}${isPublic ? ' (all network interfaces)' : ''}`,
     `  Service        ${url}`,
-    `  Documentation  ${url}/docs`,
+    ...(DOCS ? [`  Documentation  ${url}/docs`] : []),
     '',
   ].join('\n');
 }
