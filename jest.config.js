@@ -36,7 +36,7 @@ export default {
   // Most tests wait for a process: each core can run them, the last one too.
   maxWorkers: '100%',
   // A limit against hanging, not a measure: machines are busy.
-  testTimeout: 30_000,
+  testTimeout: 180_000,
   projects: [
     {
       ...shared,

@@ -1,10 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { stripVTControlCharacters } from 'node:util';
-import { jest } from '@jest/globals';
 import { waitFor } from './fixtures/wait-for.js';
-
-jest.setTimeout(60_000);
 
 // The `script` command of util-linux provides the terminal.
 const describeOnLinux = process.platform === 'linux' ? describe : describe.skip;
