@@ -395,7 +395,7 @@ describe('npm run feature', () => {
           `{"status":"ok","feature":"${feature}","message":"PetSage ${feature} is functional!"}`,
         );
         const script = await (await fetch(`${service.url}/docs/swagger-ui-init.js`)).text();
-        expect(script).toContain(`"${path}": {`);
+        expect(script).toContain(`"${path}":{`);
       }
       await stopService(service);
     });
