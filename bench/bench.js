@@ -39,14 +39,14 @@ Another version of Node.js: npx --yes --package=node@24 -- node bench/bench.js`;
 /** @type {Settings} */
 const FULL = {
   starts: 5,
-  rounds: 9,
+  rounds: 7,
   roundSeconds: 2,
   rampUpSeconds: 1,
   warmUpSeconds: 5,
   connections: 50,
   connectionSeconds: 4,
-  latencyRounds: 3,
-  latencySeconds: 4,
+  latencyRounds: 2,
+  latencySeconds: 3,
 };
 
 /** More rounds, because two builds differ by a few percent only. */
