@@ -117,6 +117,15 @@ describe('METRICS_PORT', () => {
     await stopService(service);
   });
 
+  it('is closed with the application', async () => {
+    const port = String(await findFreePort());
+    const settings = { HOST: '127.0.0.1', METRICS_PORT: port };
+    const { app: closing } = await createTestApp({ settings });
+    await request(`http://127.0.0.1:${port}`).get('/metrics').expect(200);
+    await closing.close();
+    await expect(fetch(`http://127.0.0.1:${port}/metrics`)).rejects.toThrow();
+  });
+
   it('does not delay the shutdown with open connections', async () => {
     const [service, metricsUrl] = await startWithMetricsPort();
     const idle = await openSocket({ url: metricsUrl });
