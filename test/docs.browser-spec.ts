@@ -26,10 +26,12 @@ afterAll(async () => {
 /** Opens `/docs`, and collects console messages, failed requests, and requests to other servers. */
 async function openDocs({
   url = service.url,
+  path = '/docs',
   colorScheme = 'light',
   width = 1280,
 }: {
   url?: string;
+  path?: string;
   colorScheme?: 'light' | 'dark';
   width?: number;
 } = {}): Promise<{ page: Page; problems: string[] }> {
@@ -44,7 +46,7 @@ async function openDocs({
     const isLocal = sent.url().startsWith(`${url}/`) || sent.url().startsWith('data:');
     if (!isLocal) problems.push(`request to another server: ${sent.url()}`);
   });
-  await page.goto(`${url}/docs`);
+  await page.goto(url + path);
   await page.locator('.opblock').first().waitFor();
   return { page, problems };
 }
@@ -295,9 +297,7 @@ describe('GET /docs behind a proxy that removes ROOT_PATH', () => {
   });
 
   it.each(['/docs/', '/docs/index.html'])('loads its assets at %s', async (path) => {
-    const { page, problems } = await openDocs({ url });
-    await page.goto(url + path);
-    await page.locator('.opblock').first().waitFor();
+    const { problems } = await openDocs({ url, path });
     expect(problems).toEqual([]);
   });
 });
