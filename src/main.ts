@@ -1,3 +1,4 @@
+import 'reflect-metadata';
 import { constants } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { NestExpressApplication } from '@nestjs/platform-express';
