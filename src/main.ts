@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { syncBuiltinESMExports } from 'node:module';
 import { constants } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -42,6 +43,8 @@ try {
   log = await openLogDestination(settings);
   if (settings.LOG_FILE !== undefined) reopenOnSighup(log);
   const app = await createApp(settings, { log });
+  // OpenTelemetry patches node:http when a bundled package first requires it, after features imported it.
+  syncBuiltinESMExports();
   process.on('uncaughtException', exitWithError);
   toggleDebugLog = () => {
     app.get(LogLevelService).toggleDebug();

@@ -121,7 +121,7 @@ describe('Request log', () => {
     await request(app.getHttpServer()).get('/nope').set('traceparent', traceparent).expect(404);
     await waitFor(() => log.length > 0);
     expect(log).toHaveLength(1);
-    expect(log[0]?.traceId).toBe(traceId);
+    expect(log[0]?.trace_id).toBe(traceId);
   });
 
   it('contains requests that the client aborts, without a status', async () => {

@@ -144,15 +144,19 @@ export class ApiAdapter extends ExpressAdapter {
         else this.sendError(res, 400, detail);
       });
     };
+    // Tracing agents see only 'request' events.
+    const emitRequest = (req: IncomingMessage, res: ServerResponse) => {
+      this.httpServer.emit('request', req, res);
+    };
     this.httpServer = createServer(
       // findHeadError() checks the Host header instead of Node, whose response has no body.
       { requireHostHeader: false, ...TIMEOUTS_MS, ...this.messageClasses },
       handle,
     )
       // The body parser sends 100 Continue.
-      .on('checkContinue', handle)
+      .on('checkContinue', emitRequest)
       // Other expectations are ignored, as FastAPI's server does, instead of a 417 response.
-      .on('checkExpectation', handle)
+      .on('checkExpectation', emitRequest)
       .on('connect', (req: IncomingMessage, socket: Socket) => {
         // Node stops handling the socket of a CONNECT request: an open response could never finish.
         if (connections.getLastResponse(socket)) socket.destroy();

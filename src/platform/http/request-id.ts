@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { runInRequestContext } from '../logging/request-context.js';
+import { findRequestSpan, runInRequestContext } from '../logging/request-context.js';
 import { RequestState } from './request-state.js';
 
 /** Other characters would allow callers to forge log records. */
@@ -14,7 +14,12 @@ const VALID_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 export function assignRequestId(req: IncomingMessage, res: ServerResponse, next: () => void): void {
   const received = req.headers['x-request-id'];
   const id = typeof received === 'string' && VALID_ID.test(received) ? received : randomUUID();
-  req.state = new RequestState(id, req.headers.traceparent as string | undefined);
+  req.state = new RequestState(
+    id,
+    req.headers.traceparent as string | undefined,
+    req.headers.tracestate as string | undefined,
+    findRequestSpan(),
+  );
   res.setHeader('X-Request-Id', id);
   runInRequestContext(req.state, next);
 }

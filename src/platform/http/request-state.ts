@@ -1,3 +1,4 @@
+import type { Span } from '@opentelemetry/api';
 import type { RequestContext } from '../logging/request-context.js';
 
 declare module 'node:http' {
@@ -21,5 +22,7 @@ export class RequestState implements RequestContext {
   constructor(
     readonly requestId: string,
     readonly traceparent: string | undefined,
+    readonly tracestate: string | undefined,
+    readonly span: Span | undefined,
   ) {}
 }

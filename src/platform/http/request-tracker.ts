@@ -1,7 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Span } from '@opentelemetry/api';
 import type { Request, Response } from 'express';
 import type { ConnectionTracker } from '../lifecycle/connection-tracker.js';
 import type { CompletedRequest } from '../logging/completed-request.js';
+
+/** Route pattern of requests that no route matches. */
+const UNMATCHED = 'unmatched';
 
 /** Notifies listeners of each completed request. */
 export class RequestTracker {
@@ -15,7 +19,14 @@ export class RequestTracker {
   }
 
   /** Middleware that tracks a request. */
-  readonly track = (_req: IncomingMessage, res: ServerResponse, next: () => void): void => {
+  readonly track = (req: IncomingMessage, res: ServerResponse, next: () => void): void => {
+    const { span } = req.state;
+    if (span !== undefined) {
+      // Runs before the listener of OpenTelemetry's HTTP instrumentation, which ends the span.
+      res.prependListener('close', () => {
+        setRoute(span, res as Response);
+      });
+    }
     this.connections.track(res, () => {
       const completed = describeCompletedRequest(res);
       for (const listener of this.listeners) listener(completed);
@@ -43,9 +54,16 @@ function describeCompletedRequest(serverResponse: ServerResponse): CompletedRequ
   };
 }
 
+/** Sets the attribute `http.route` and the name of a request's span, if a route has matched. */
+function setRoute(span: Span, response: Response): void {
+  const route = getRoutePattern(response.req, response);
+  if (route === UNMATCHED) return;
+  span.setAttribute('http.route', route).updateName(`${response.req.method} ${route}`);
+}
+
 function getRoutePattern(request: Request, response: Response): string {
   const route = request.route as { path: unknown } | undefined;
   // Express also accepts arrays and regular expressions.
   if (route !== undefined) return String(route.path);
-  return request.state.isDocsRequest && response.statusCode < 400 ? '/docs/*' : 'unmatched';
+  return request.state.isDocsRequest && response.statusCode < 400 ? '/docs/*' : UNMATCHED;
 }
