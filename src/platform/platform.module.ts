@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { HealthModule } from './health/health.module.js';
+import { HeaderPropagationService } from './http/header-propagation.service.js';
 import { HttpModule } from './http/http.module.js';
 import { RequestTracker } from './http/request-tracker.js';
 import { ConnectionTracker } from './lifecycle/connection-tracker.js';
@@ -39,8 +40,15 @@ export class PlatformModule {
         { provide: LifecycleService, useValue: lifecycle },
         { provide: ConnectionTracker, useValue: connections },
         { provide: RequestTracker, useValue: requests },
+        HeaderPropagationService,
       ],
-      exports: [Settings, LifecycleService, ConnectionTracker, RequestTracker],
+      exports: [
+        Settings,
+        LifecycleService,
+        ConnectionTracker,
+        RequestTracker,
+        HeaderPropagationService,
+      ],
     };
   }
 }
