@@ -20,7 +20,7 @@ import { formatLoad, measureLoad, REQUESTS, SCENARIOS } from './wrk.js';
 
 const HELP = `Measures PetSage API (dist/main.js) on the version of Node.js that runs this script.
 
-  node bench/bench.js                            all peers, 20 minutes; writes bench/results.json,
+  node bench/bench.js                            all peers, 15 minutes; writes bench/results.json,
                                                  RESULTS.md and results.svg
   node bench/bench.js --features 1,30,100,300    all peers with each number of features, 12 minutes;
                                                  writes bench/results.json, RESULTS.md and features.svg
