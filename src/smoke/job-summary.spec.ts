@@ -16,7 +16,6 @@ describe('formatJobSummary', () => {
     expect(formatJobSummary(report)).toBe(`### ✅ Smoke test: 1 passed in 1.23 s
 
 <p><code>http://localhost:8000: version 1.0.0, revision abcdef0</code></p>
-<table></table>
 <details><summary>1 passed</summary><table><tr><td><code>GET /</code></td><td>1 ms</td><td></td></tr></table></details>
 <details><summary>0 skipped: not known to be safe to call</summary></details>
 

@@ -12,7 +12,7 @@ export function formatJobSummary(report: Report): string {
   return [
     `### ${outcome === 'passed' ? '✅' : '❌'} Smoke test: ${formatCounts(report)}\n`,
     `<p>${formatLines([formatTarget(report), ...(error === undefined ? [] : [error])])}</p>`,
-    formatTable(failed),
+    ...(failed.length > 0 ? [formatTable(failed)] : []),
     formatDetails(`${passed.length} passed`, formatTable(passed)),
     formatDetails(`${skipped.length} skipped: not known to be safe to call`, formatLines(skipped)),
     '\n',
