@@ -1,22 +1,11 @@
-import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import request from 'supertest';
 import { openUpload } from './fixtures/http.js';
 import { parseLog } from './fixtures/log-records.js';
 import { runService, startService, stopService } from './fixtures/process.js';
+import { createProject, runNode } from './fixtures/project.js';
 import { waitFor } from './fixtures/wait-for.js';
-
-const SOURCES = [
-  'package.json',
-  'nest-cli.json',
-  'tsconfig.json',
-  'tsconfig.build.json',
-  'scripts',
-  'src',
-];
 
 /** The files of a feature, by path. */
 const PET_PROFILE = {
@@ -90,21 +79,16 @@ const PET_PROFILE = {
 
 describe('a folder in src/features', () => {
   let project: string;
-  const runScript = (...args: string[]) =>
-    promisify(execFile)(process.execPath, args, { cwd: project });
-  const bundle = () => runScript('scripts/bundle.js');
 
   beforeAll(async () => {
-    project = await mkdtemp(join(tmpdir(), 'petsage-project-'));
-    for (const path of SOURCES) await cp(path, join(project, path), { recursive: true });
-    await symlink(resolve('node_modules'), join(project, 'node_modules'));
-    for (const [path, source] of Object.entries(PET_PROFILE)) {
-      const file = join(project, 'src/features/pet-profile', path);
-      await mkdir(dirname(file), { recursive: true });
-      await writeFile(file, source);
-    }
-    await runScript(resolve('node_modules/@nestjs/cli/bin/nest.js'), 'build');
-    await bundle();
+    project = await createProject(
+      Object.fromEntries(
+        Object.entries(PET_PROFILE).map(([path, source]) => [
+          `src/features/pet-profile/${path}`,
+          source,
+        ]),
+      ),
+    );
   });
 
   afterAll(async () => {
@@ -178,7 +162,7 @@ describe('a folder in src/features', () => {
     const stale = join(project, 'build/features/pet-old');
     await mkdir(stale);
     await writeFile(join(stale, 'pet-old.module.js'), 'throw new Error("stale");');
-    await bundle();
+    await runNode(project, 'scripts/bundle.js');
     const service = await startService({ cwd: project });
     expect((await stopService(service)).code).toBe(0);
     await rm(stale, { recursive: true });
@@ -197,7 +181,7 @@ describe('a folder in src/features', () => {
         for (const [from, to] of replacements) code = code.replaceAll(from, to);
         await writeFile(join(build(), name.replace('pet-profile', 'pet-twin')), code);
       }
-      await bundle();
+      await runNode(project, 'scripts/bundle.js');
     }
 
     beforeEach(async () => {
@@ -210,7 +194,7 @@ describe('a folder in src/features', () => {
     });
 
     it('has no module file', async () => {
-      await bundle();
+      await runNode(project, 'scripts/bundle.js');
       expect(await runService({ cwd: project })).toEqual({
         code: 1,
         stdout: '',

@@ -1,20 +1,8 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { runService, startService, stopService } from './fixtures/process.js';
-
-const PROJECT_FILES = [
-  'nest-cli.json',
-  'package.json',
-  'scripts',
-  'src',
-  'tsconfig.json',
-  'tsconfig.build.json',
-];
+import { createProject } from './fixtures/project.js';
 
 /** A feature that fails at the point that an environment variable names. */
 const FAULTY_MODULE = `import { Controller, Get, Module } from '@nestjs/common';
@@ -52,16 +40,9 @@ function reportVersion(version: string): string {
 
 describe('node dist/main.js', () => {
   let project: string;
-  const run = (...args: string[]) => promisify(execFile)(process.execPath, args, { cwd: project });
 
   beforeAll(async () => {
-    project = await mkdtemp(join(tmpdir(), 'petsage-project-'));
-    for (const path of PROJECT_FILES) await cp(path, join(project, path), { recursive: true });
-    await symlink(resolve('node_modules'), join(project, 'node_modules'));
-    await mkdir(join(project, 'src/features/faulty'));
-    await writeFile(join(project, FAULTY_FILE), FAULTY_MODULE);
-    await run(resolve('node_modules/@nestjs/cli/bin/nest.js'), 'build');
-    await run('scripts/bundle.js');
+    project = await createProject({ [FAULTY_FILE]: FAULTY_MODULE });
   });
 
   afterAll(async () => {

@@ -1,25 +1,14 @@
-import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
 import request from 'supertest';
 import { getPort, listen, openUpload } from './fixtures/http.js';
 import { type LogRecord, parseLog } from './fixtures/log-records.js';
 import { createPreloadOption, startService, stopService } from './fixtures/process.js';
+import { createProject } from './fixtures/project.js';
 import { type ReceivedSpan, startSpanReceiver } from './fixtures/span-receiver.js';
 import { waitFor } from './fixtures/wait-for.js';
-
-const PROJECT_FILES = [
-  'nest-cli.json',
-  'package.json',
-  'scripts',
-  'src',
-  'tsconfig.json',
-  'tsconfig.build.json',
-];
 
 /** A feature that calls another service, with fetch() and with node:http. */
 const PETS_MODULE = `import { get } from 'node:http';
@@ -81,18 +70,11 @@ let upstream: Server;
 let upstreamUrl: string;
 
 beforeAll(async () => {
-  project = await mkdtemp(join(tmpdir(), 'petsage-project-'));
-  for (const path of PROJECT_FILES) await cp(path, join(project, path), { recursive: true });
-  await symlink(resolve('node_modules'), join(project, 'node_modules'));
-  await mkdir(join(project, 'src/features/pets'));
-  await writeFile(join(project, 'src/features/pets/pets.module.ts'), PETS_MODULE);
-  const run = (...args: string[]) => promisify(execFile)(process.execPath, args, { cwd: project });
-  await run(resolve('node_modules/@nestjs/cli/bin/nest.js'), 'build');
-  await run('scripts/bundle.js');
+  project = await createProject({ 'src/features/pets/pets.module.ts': PETS_MODULE });
   // Responds with the headers that it receives.
   upstream = createServer((req, res) => res.end(JSON.stringify(req.headers)));
   upstreamUrl = `http://127.0.0.1:${await listen(upstream)}`;
-}, 120_000);
+});
 
 afterAll(async () => {
   upstream.close();
@@ -131,7 +113,7 @@ describe.each([
     await waitFor(() => receiver.spans.length === 7).finally(receiver.close);
     records = parseLog((await stopService(service)).stdout);
     spans = receiver.spans;
-  }, 120_000);
+  });
 
   /** Returns the server span of the request for a path. */
   function findServerSpan(path: string, method = 'GET'): ReceivedSpan | undefined {
