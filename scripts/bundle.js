@@ -9,26 +9,34 @@ import { build } from 'rolldown';
 const OPTIONAL = ['@nestjs/microservices', '@nestjs/websockets', '@fastify/static'];
 
 const FEATURES_ID = 'features';
+const START_ID = 'start-feature:';
 
 /**
- * Exports a function for each feature that runs its module. `discoverFeatures()` calls them. They contain
- * `require()`, because the bundler writes a file for each `import()`.
+ * Exports the exports of each feature's module by the name of its folder, for `discoverFeatures()`. Before each
+ * module, it imports one that records the name of the feature, for the message of an error.
  */
 const featuresModule = {
   name: 'features',
-  resolveId: (id) => (id === FEATURES_ID ? id : undefined),
+  resolveId: (id) => (id === FEATURES_ID || id.startsWith(START_ID) ? id : undefined),
   async load(id) {
+    if (id.startsWith(START_ID)) {
+      const name = JSON.stringify(id.slice(START_ID.length));
+      const discovery = JSON.stringify(resolve('build/platform/features/discovery.js'));
+      return `import { startBundledFeature } from ${discovery}; startBundledFeature(${name});`;
+    }
     if (id !== FEATURES_ID) return undefined;
-    const importers = (await readdir('build/features').catch(() => []))
+    // build/ still contains deleted features.
+    const features = (await readdir('src/features').catch(() => []))
       .sort()
-      .map((name) => [name, `./build/features/${name}/${name}.module.js`])
+      .map((name) => ({ name, file: resolve(`build/features/${name}/${name}.module.js`) }))
       // A folder without a module aborts the start-up of the service, with an explanation.
-      .filter(([, file]) => existsSync(file))
-      .map(
-        ([name, file]) =>
-          `${JSON.stringify(name)}: async () => require(${JSON.stringify(resolve(file))}),`,
-      );
-    return `export const features = {${importers.join('\n')}};`;
+      .filter(({ file }) => existsSync(file));
+    const imports = features.map(
+      ({ name, file }, index) =>
+        `import ${JSON.stringify(START_ID + name)};\nimport * as feature${index} from ${JSON.stringify(file)};\n`,
+    );
+    const entries = features.map(({ name }, index) => `${JSON.stringify(name)}: feature${index}`);
+    return `${imports.join('')}export const features = { ${entries.join(', ')} };`;
   },
 };
 
@@ -67,21 +75,8 @@ const groups = [
   // app.module.ts imports it.
   { name: 'smoke-test', test: /[\\/]build[\\/]features[\\/]smoke-test[\\/]/ },
   // All features are in one file: Node.js takes 0.8 ms to import a file, however small it is.
-  { name: 'features', test: /[\\/]build[\\/]features[\\/]|^features$/ },
+  { name: 'features', test: /[\\/]build[\\/]features[\\/]|^features$|^start-feature:/ },
 ];
-
-/**
- * Runs all modules of a file when the file runs. Those that features need would run, and assign their exports,
- * when a feature first uses them.
- */
-const runModules = {
-  name: 'run-modules',
-  renderChunk(code, { name }) {
-    if (name === 'features') return undefined;
-    const modules = [...code.matchAll(/^var (init_\w+) = .*__esm/gm)];
-    return { code: `${code}\n${modules.map(([, init]) => `${init}();`).join(' ')}\n`, map: null };
-  },
-};
 
 const options = {
   platform: 'node',
@@ -105,7 +100,7 @@ const output = {
 
 await build({
   ...options,
-  plugins: [featuresModule, loadSourceMaps, runModules],
+  plugins: [featuresModule, loadSourceMaps],
   input: { main: 'build/main.js', features: FEATURES_ID },
   output: { ...output, cleanDir: true, codeSplitting: { groups } },
 });

@@ -8,10 +8,17 @@ import { StartupError } from '../startup-error.js';
 import { assertUniqueSchemaNames } from './conflicts.js';
 import type { Feature } from './feature.js';
 
-type Importer = () => Promise<Record<string, unknown>>;
+type Exports = Record<string, unknown>;
 
-/** The features of the bundle by the names of their folders, sorted. Written by scripts/bundle.js. */
-type BundledFeatures = Partial<Record<string, Importer>>;
+/** The exports of the features of the bundle by the names of their folders, sorted. */
+type BundledFeatures = Partial<Record<string, Exports>>;
+
+let bundledFeature: string | undefined;
+
+/** Called by the bundle before it runs each feature: see scripts/bundle.js. */
+export function startBundledFeature(name: string): void {
+  bundledFeature = name;
+}
 
 /**
  * Imports the module of each feature: the folder `pet-profile/` must contain `pet-profile.module.ts`,
@@ -23,7 +30,8 @@ type BundledFeatures = Partial<Record<string, Importer>>;
  *   or if two features conflict
  */
 export async function discoverFeatures(directory: URL): Promise<Type[]> {
-  const bundle = await importBundle(new URL('../features.js', directory));
+  const folder = relative(process.cwd(), fileURLToPath(directory));
+  const bundle = await importBundle(new URL('../features.js', directory), folder);
   // In watch mode the output still contains deleted features, and lacks folders without TypeScript files.
   const sources = new URL('../../src/features/', directory);
   const names =
@@ -31,16 +39,20 @@ export async function discoverFeatures(directory: URL): Promise<Type[]> {
       ? Object.keys(bundle)
       : await readFolderNames(existsSync(sources) ? sources : directory);
   const features: Feature[] = [];
-  const folder = relative(process.cwd(), fileURLToPath(directory));
   for (const name of names) features.push(await loadFeature(name, directory, folder, bundle));
   assertUniqueSchemaNames(features);
   return features.map(({ module }) => module);
 }
 
-async function importBundle(url: URL): Promise<BundledFeatures | undefined> {
+async function importBundle(url: URL, folder: string): Promise<BundledFeatures | undefined> {
   if (!existsSync(url)) return undefined;
-  const { features } = (await import(url.href)) as { features: BundledFeatures };
-  return features;
+  try {
+    const { features } = (await import(url.href)) as { features: BundledFeatures };
+    return features;
+  } catch (error) {
+    if (bundledFeature === undefined) throw error;
+    throw createImportError(join(folder, getModulePath(bundledFeature)), error);
+  }
 }
 
 async function readFolderNames(directory: URL): Promise<string[]> {
@@ -64,17 +76,14 @@ async function loadFeature(
     );
   }
   const className = `${name.replace(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase())}Module`;
-  // jest imports the TypeScript sources.
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const path = `${name}/${name}.module.${extension}`;
+  const path = getModulePath(name);
   const file = join(folder, path);
-  const load = bundle ? bundle[name] : createImporter(new URL(path, directory));
-  if (load === undefined) {
+  const exports = bundle ? bundle[name] : await importModule(new URL(path, directory), file);
+  if (exports === undefined) {
     throw new StartupError(
       `${file}: expected this file to export the class ${className}, found no file`,
     );
   }
-  const exports = await importModule(file, load);
   if (!(className in exports)) {
     const found = Object.keys(exports).join(', ') || 'no exports';
     throw new StartupError(`${file}: expected an export of the class ${className}, found ${found}`);
@@ -92,17 +101,25 @@ async function loadFeature(
   return { module, file };
 }
 
-function createImporter(url: URL): Importer | undefined {
-  return existsSync(url) ? () => import(url.href) as ReturnType<Importer> : undefined;
+/** Returns the path of a feature's module, relative to the folder that contains the features. */
+function getModulePath(name: string): string {
+  // jest imports the TypeScript sources.
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return `${name}/${name}.module.${extension}`;
 }
 
-async function importModule(file: string, load: Importer): ReturnType<Importer> {
+async function importModule(url: URL, file: string): Promise<Exports | undefined> {
+  if (!existsSync(url)) return undefined;
   try {
-    return await load();
+    return (await import(url.href)) as Exports;
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new Error(`${file}: the file could not be imported: ${message}`, { cause: error });
+    throw createImportError(file, error);
   }
+}
+
+function createImportError(file: string, cause: unknown): Error {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`${file}: the file could not be imported: ${message}`, { cause });
 }
 
 /** `@Module()` only stores the properties of its argument as metadata. */
