@@ -1,5 +1,7 @@
 import 'reflect-metadata';
-import { plainToInstance, Transform, Type } from 'class-transformer';
+import { setImmediate } from 'node:timers/promises';
+import { jest } from '@jest/globals';
+import { Expose, plainToInstance, Transform, Type } from 'class-transformer';
 import {
   Allow,
   ArrayMaxSize,
@@ -45,6 +47,7 @@ const DECORATORS: (() => PropertyDecorator)[] = [
   () => IsEmail(),
   () => Allow(),
   () => ValidateIf((dto: object) => 'a' in dto),
+  () => ValidateIf((_, value: unknown) => String(value).length > 0),
   () =>
     ValidateBy({
       name: 'hasEqualFields',
@@ -159,6 +162,42 @@ describe('CompiledDto', () => {
     expect(CompiledDto.compile(Dto)).toBeUndefined();
   });
 
+  it('does not compile a DTO with @Expose, also of the other direction', () => {
+    class Dto {
+      @Expose({ name: 'full_name', toPlainOnly: true })
+      @IsOptional()
+      name: unknown;
+    }
+    expect(CompiledDto.compile(Dto)).toBeUndefined();
+  });
+
+  it('does not accept a value for a field whose default is a function', () => {
+    class Dto {
+      @Allow()
+      name: unknown = () => 'a';
+    }
+    expect(CompiledDto.compile(Dto)?.accept({ name: 'a' })).toBeUndefined();
+    expect(CompiledDto.compile(Dto)?.accept({})).toEqual({ name: expect.any(Function) as unknown });
+  });
+
+  it('evaluates all conditions, as class-validator does', () => {
+    const evaluated: string[] = [];
+    class Dto {
+      @ValidateIf(() => {
+        evaluated.push('first');
+        return false;
+      })
+      @ValidateIf(() => {
+        evaluated.push('second');
+        return false;
+      })
+      @IsString()
+      name: unknown;
+    }
+    CompiledDto.compile(Dto)?.accept({});
+    expect(evaluated.sort()).toEqual(['first', 'second']);
+  });
+
   it('does not compile a DTO with an accessor or a method of the name of a field', () => {
     class WithAccessor {
       get name() {
@@ -175,11 +214,17 @@ describe('CompiledDto', () => {
     expect(CompiledDto.compile(WithMethod)).toBeUndefined();
   });
 
-  it('does not accept what an undeclared asynchronous rule returns', () => {
+  it('does not accept what an undeclared asynchronous rule returns, and evaluates it once', async () => {
+    const validator = { validate: jest.fn(() => Promise.reject(new Error('no database'))) };
     class Dto {
-      @ValidateBy({ name: 'late', validator: { validate: () => Promise.resolve(true) } })
+      @ValidateBy({ name: 'late', validator })
       name!: string;
     }
-    expect(CompiledDto.compile(Dto)?.accept({ name: 'a' })).toBeUndefined();
+    const compiled = CompiledDto.compile(Dto);
+    expect(compiled?.accept({ name: 'a' })).toBeUndefined();
+    // Jest fails if a rejection is unhandled in the next iteration of the event loop.
+    await setImmediate();
+    expect(compiled?.accept({ name: 'a' })).toBeUndefined();
+    expect(validator.validate).toHaveBeenCalledTimes(1);
   });
 });

@@ -28,6 +28,9 @@ interface Field {
  * validation, which takes longer with each feature.
  */
 export class CompiledDto {
+  /** Set when a rule that is not declared as asynchronous returns a promise. */
+  private hasAsynchronousRule = false;
+
   private constructor(
     private readonly dtoClass: Type<object>,
     private readonly fields: Map<string, Field>,
@@ -72,6 +75,7 @@ export class CompiledDto {
    * returned anything but true or threw.
    */
   accept(value: object): object | undefined {
+    if (this.hasAsynchronousRule) return undefined;
     try {
       const dto = this.instantiate(value);
       if (dto === undefined) return undefined;
@@ -90,6 +94,8 @@ export class CompiledDto {
     for (const key of Object.keys(dto)) if (!this.fields.has(key)) Reflect.deleteProperty(dto, key);
     for (const key of Object.keys(value)) {
       if (!this.fields.has(key)) continue;
+      // class-transformer does not replace functions.
+      if (typeof dto[key] === 'function') return undefined;
       const fieldValue = (value as Record<string, unknown>)[key];
       if (!isFlat(fieldValue)) return undefined;
       dto[key] = Array.isArray(fieldValue) ? [...(fieldValue as unknown[])] : fieldValue;
@@ -99,7 +105,8 @@ export class CompiledDto {
 
   private isValid({ name, conditions, rules }: Field, dto: Record<string, unknown>): boolean {
     const value = dto[name];
-    for (const condition of conditions) if (!condition(dto, value)) return true;
+    // class-validator evaluates all of them.
+    if (!conditions.map((condition) => condition(dto, value)).every(Boolean)) return true;
     for (const { validator, constraints, each } of rules) {
       const args = {
         targetName: this.dtoClass.name,
@@ -110,7 +117,14 @@ export class CompiledDto {
       };
       const elements = each && Array.isArray(value) ? (value as unknown[]) : [value];
       for (const element of elements) {
-        if (validator.validate(element, args) !== true) return false;
+        const result = validator.validate(element, args);
+        if (result === true) continue;
+        if (typeof result === 'object') {
+          this.hasAsynchronousRule = true;
+          // class-validator evaluates the rule again, and handles its rejection.
+          result.catch(() => undefined);
+        }
+        return false;
       }
     }
     return true;
@@ -123,8 +137,9 @@ function isTransformed(dtoClass: Type, fields: Map<string, Field>): boolean {
   const storage = defaultMetadataStorage;
   return (
     storage.getStrategy(dtoClass) !== 'none' ||
-    storage.getExposedProperties(dtoClass, type).length > 0 ||
-    storage.getExcludedProperties(dtoClass, type).length > 0 ||
+    // Also those of the other direction: class-transformer uses their names in both.
+    storage.getExposedMetadatas(dtoClass).length > 0 ||
+    storage.getExcludedMetadatas(dtoClass).length > 0 ||
     [...fields.keys()].some(
       (name) =>
         Boolean(storage.findTypeMetadata(dtoClass, name)) ||
