@@ -61,11 +61,23 @@ describe.each(['/openapi.json', '/openapi.yaml', '/docs/swagger-ui-init.js'])('G
     const { headers } = await request(server).get(path).expect(200);
     const { etag } = headers as { etag: string };
     expect(etag).toMatch(/^"[\w-]{27}"$/);
-    expect(headers).not.toHaveProperty('cache-control');
+    expect(headers).toMatchObject({ 'cache-control': 'no-cache' });
     const response = await request(server).get(path).set('If-None-Match', etag).expect(304);
     expect(response.text).toBe('');
     await request(server).get(path).set('If-None-Match', '"other"').expect(200);
   });
+});
+
+it('creates the document again after an error', async () => {
+  const { app } = await createTestApp();
+  const server = app.getHttpServer();
+  const createDocument = jest.spyOn(SwaggerModule, 'createDocument');
+  createDocument.mockImplementationOnce(() => {
+    throw new Error('no document');
+  });
+  await request(server).get('/openapi.json').expect(500, { detail: 'Internal Server Error' });
+  createDocument.mockRestore();
+  await request(server).get('/openapi.json').expect(200);
 });
 
 describe('DOCS=false', () => {

@@ -38,21 +38,26 @@ interface Content {
   etag: string;
 }
 
-/** Creates a text when it is first requested, and keeps its bytes. */
+/** Creates a text when it is first requested, and keeps its bytes. After an error, creates it again. */
 function cacheText(create: () => Promise<string>): () => Promise<Content> {
   let content: Promise<Content> | undefined;
-  return () =>
-    (content ??= create().then((text) => {
-      const bytes = Buffer.from(text);
+  const createContent = async () => {
+    try {
+      const bytes = Buffer.from(await create());
       return { bytes, etag: `"${createHash('sha1').update(bytes).digest('base64url')}"` };
-    }));
+    } catch (error) {
+      content = undefined;
+      throw error;
+    }
+  };
+  return () => (content ??= createContent());
 }
 
 function send(type: string, getContent: () => Promise<Content>): RequestHandler {
   return async (_req, res) => {
     const { bytes, etag } = await getContent();
     // Express sends a 304 if the request has the same ETag.
-    res.type(type).set('ETag', etag).send(bytes);
+    res.type(type).set({ ETag: etag, 'Cache-Control': 'no-cache' }).send(bytes);
   };
 }
 
