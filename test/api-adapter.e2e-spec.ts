@@ -1,3 +1,4 @@
+import diagnostics from 'node:diagnostics_channel';
 import { Agent } from 'node:http';
 import { Readable } from 'node:stream';
 import { jest } from '@jest/globals';
@@ -25,6 +26,7 @@ import { RequestTracker } from '../src/platform/http/request-tracker.js';
 import { ConnectionTracker } from '../src/platform/lifecycle/connection-tracker.js';
 import { LifecycleService } from '../src/platform/lifecycle/lifecycle.service.js';
 import { parseSettings } from '../src/platform/settings.js';
+import { createTestApp as createShippedApp } from './fixtures/app.js';
 import { collectGarbage } from './fixtures/collect-garbage.js';
 import { parseResponses, sendRaw } from './fixtures/http.js';
 import { waitFor } from './fixtures/wait-for.js';
@@ -190,6 +192,12 @@ function createTestApp(adapter: ApiAdapter): Promise<NestExpressApplication> {
     adapter,
     { bodyParser: false, logger: false },
   );
+}
+
+/** Spies on what Express calls for each request that is not dispatched directly. */
+function spyOnRouter(server: NestExpressApplication): jest.SpiedFunction<() => void> {
+  const { router } = server.getHttpAdapter().getInstance();
+  return jest.spyOn(router as unknown as { handle(): void }, 'handle');
 }
 
 beforeAll(async () => {
@@ -378,19 +386,18 @@ describe('ApiAdapter', () => {
 
 describe('ApiAdapter without middleware', () => {
   let direct: NestExpressApplication;
-  /** Express calls it for each request that is not dispatched directly. */
-  let handle: jest.SpiedFunction<() => void>;
+  let adapter: ApiAdapter;
+  let handle: ReturnType<typeof spyOnRouter>;
 
   beforeAll(async () => {
-    const adapter = createAdapter({
+    adapter = createAdapter({
       registerLastRoutes: () => {
         direct.use('/next', (_req: Request, res: Response) => res.json({ after: 'next()' }));
       },
     });
     direct = await createTestApp(adapter);
     await direct.listen(0, '127.0.0.1');
-    const { router } = adapter.getInstance<express.Express>();
-    handle = jest.spyOn(router as unknown as { handle(): void }, 'handle');
+    handle = spyOnRouter(direct);
   });
 
   afterAll(async () => {
@@ -429,10 +436,65 @@ describe('ApiAdapter without middleware', () => {
       .expect(415, { detail: 'Unsupported content encoding "zip"' });
   });
 
+  it('passes requests to Express while its tracing channel has subscribers', async () => {
+    const routes: unknown[] = [];
+    const subscribe = (message: unknown) => {
+      routes.push((message as { route?: string }).route);
+    };
+    diagnostics.subscribe('tracing:express.router.request:start', subscribe);
+    await request(direct.getHttpServer()).get('/object').expect(200);
+    diagnostics.unsubscribe('tracing:express.router.request:start', subscribe);
+    expect(routes).toContain('/object');
+  });
+
+  it('calls the request hooks of the adapter', async () => {
+    const hooked = createAdapter({});
+    const paths: string[] = [];
+    hooked.setOnRequestHook((req: Request, _res: unknown, done: () => void) => {
+      paths.push(req.path);
+      done();
+    });
+    const server = await createTestApp(hooked);
+    await server.listen(0, '127.0.0.1');
+    await request(server.getHttpServer()).get('/object').expect(200);
+    await server.close();
+    expect(paths).toEqual(['/object']);
+  });
+
+  it('registers lists of paths and handlers, and reads settings, as the adapter of Nest does', async () => {
+    const own = createAdapter({});
+    // Nest's types declare only one handler.
+    const register = own.get.bind(own) as (path: unknown, ...handlers: unknown[]) => unknown;
+    const next = (_req: Request, _res: Response, done: NextFunction) => {
+      done();
+    };
+    const respond = (_req: Request, res: Response) => res.json({ own: true });
+    register(['/own/a', '/own/b'], next, respond);
+    register('/own/c', next, respond);
+    expect(register('x-powered-by')).toBe(false);
+    const server = await createTestApp(own);
+    await server.listen(0, '127.0.0.1');
+    for (const path of ['/own/a', '/own/b', '/own/c']) {
+      await request(server.getHttpServer()).get(path).expect(200, { own: true });
+    }
+    await server.close();
+  });
+
   it.each([
     ['an unknown path', '/nope', 404, '{"detail":"Not Found"}'],
     ['another method', '/object', 405, '{"detail":"Method Not Allowed"}'],
   ])('responds to %s', async (_, path, status, body) => {
     await request(direct.getHttpServer()).post(path).expect(status, body);
+  });
+});
+
+describe('createApp', () => {
+  it('dispatches requests directly', async () => {
+    const { app: shipped } = await createShippedApp();
+    const handle = spyOnRouter(shipped);
+    const server = shipped.getHttpServer();
+    await request(server).get('/system/healthz').expect(200);
+    await request(server).post('/api/v1/system/smoke-test').send({ ping: 'a' }).expect(200);
+    expect(handle).not.toHaveBeenCalled();
   });
 });

@@ -1,3 +1,4 @@
+import { tracingChannel } from 'node:diagnostics_channel';
 import { createServer, IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import {
@@ -64,6 +65,9 @@ const PARSER_ERRORS = new Map<string | undefined, [status: number, detail: strin
   ['ERR_HTTP_REQUEST_TIMEOUT', [408, 'The request did not arrive in time']],
 ]);
 
+/** Where Express's router publishes each request, with its route. */
+const expressRequests = tracingChannel('express.router.request');
+
 /** Middleware for `node:http`. */
 type Middleware = (req: IncomingMessage, res: ServerResponse, next: () => void) => void;
 
@@ -84,15 +88,17 @@ export interface ApiAdapterOptions {
  * a route has matched, a known path with another method is a 405 with an `Allow` header, and every
  * response is JSON with the default headers, also to requests that Node's HTTP parser rejects.
  *
- * {@link createMessageClasses} and {@link ApiAdapter.reply} make it faster than Nest's own adapter.
+ * {@link createMessageClasses}, {@link RouteIndex}, {@link ApiAdapter.dispatch} and {@link ApiAdapter.reply}
+ * make it faster than Nest's own adapter.
  */
 export class ApiAdapter extends ExpressAdapter {
   private readonly messageClasses: ReturnType<typeof createMessageClasses>;
   private readonly routeIndexes: RouteIndex[] = [];
   /** Number of layers of Express's router after the last index was added. */
   private layerCount = 0;
-  /** Number of layers that Nest's adapter adds. They call its request hooks, which are not used. */
+  /** Number of layers that Nest's adapter adds. They call its request hooks. */
   private readonly nestLayerCount: number;
+  private hasRequestHooks = false;
   /** The first index, if no middleware precedes it. */
   private firstIndex: RouteIndex | undefined;
   /** Connections on which a request was rejected. Further data on them is ignored. */
@@ -109,12 +115,13 @@ export class ApiAdapter extends ExpressAdapter {
     this.nestLayerCount = app.router.stack.length;
     this.messageClasses = createMessageClasses(app, apiOptions.defaultHeaders);
     for (const method of METHODS_WITHOUT_BODY) {
-      this[method] = (path: unknown, handler?: unknown) => this.addRoute(method, path, [handler]);
+      this[method] = (path: unknown, ...handlers: unknown[]) =>
+        this.addRoute(method, path, handlers);
     }
     const parseBody = createBodyParser(apiOptions.settings.BODY_LIMIT);
     for (const method of METHODS_WITH_BODY) {
-      this[method] = (path: unknown, handler?: unknown) =>
-        this.addRoute(method, path, [parseBody, handler]);
+      this[method] = (path: unknown, ...handlers: unknown[]) =>
+        this.addRoute(method, path, [parseBody, ...handlers]);
     }
   }
 
@@ -184,6 +191,16 @@ export class ApiAdapter extends ExpressAdapter {
     return this.httpServer.listen(options, callback);
   }
 
+  override setOnRequestHook(...args: Parameters<ExpressAdapter['setOnRequestHook']>): void {
+    super.setOnRequestHook(...args);
+    this.hasRequestHooks = true;
+  }
+
+  override setOnResponseHook(...args: Parameters<ExpressAdapter['setOnResponseHook']>): void {
+    super.setOnResponseHook(...args);
+    this.hasRequestHooks = true;
+  }
+
   override setNotFoundHandler(): void {
     this.apiOptions.registerLastRoutes();
     this.use((req: Request, res: Response, next: NextFunction) => {
@@ -247,12 +264,17 @@ export class ApiAdapter extends ExpressAdapter {
   }
 
   private findOnlyRoute({ method, url }: Request): Route | undefined {
+    if (this.hasRequestHooks || expressRequests.start.hasSubscribers) return undefined;
     const end = url.indexOf('?');
     return this.firstIndex?.findOnlyRoute(method, end === -1 ? url : url.slice(0, end));
   }
 
   private addRoute(method: RouteMethod, path: unknown, handlers: unknown[]): Express {
     const app = this.getInstance<Express>();
+    // A list, a regular expression, or the name of a setting.
+    if (typeof path !== 'string' || handlers.length === 0) {
+      return app[method](path as string, ...(handlers as RequestHandler[]));
+    }
     // Middleware that was added since must run before this route, and after the previous ones.
     const isCurrent = this.routeIndexes.length > 0 && app.router.stack.length === this.layerCount;
     if (!isCurrent) {
@@ -266,7 +288,7 @@ export class ApiAdapter extends ExpressAdapter {
       });
       this.layerCount = app.router.stack.length;
     }
-    this.routeIndexes.at(-1)?.add(method, path as string, handlers as RequestHandler[]);
+    this.routeIndexes.at(-1)?.add(method, path, handlers as RequestHandler[]);
     return app;
   }
 

@@ -16,7 +16,7 @@ export class RequestState implements RequestContext {
   isDocsRequest = false;
   /** Whether an error occurred after the response's headers had been sent. */
   hasFailedResponse = false;
-  /** Set when a route that was dispatched without Express's router has called `next(error)`. */
+  /** Set when a route that was dispatched without Express's router has called `next()`, with its error. */
   dispatched: { error: unknown } | undefined = undefined;
 
   constructor(

@@ -18,6 +18,8 @@ interface RegisteredRoute {
   method: RouteMethod;
   path: string;
   handlers: RequestHandler[];
+  /** The route in a router of its own. */
+  layer: RouteLayer | undefined;
   /** Whether the path has no parameters, wildcards or optional groups. */
   isLiteral: boolean;
   /** Number of routes that were registered before. */
@@ -48,12 +50,11 @@ class RouteNode {
   /** Returns the route that handles a method for the path of this node, if no other can match it. */
   findOnlyRoute(method: string): Route | undefined {
     if (!this.onlyRoutes.has(method)) {
-      const name = method.toLowerCase();
-      const matching = this.getCandidates().filter(
-        (route) => !route.isLiteral || (this.routes.includes(route) && handlesMethod(route, name)),
+      const [first, ...others] = this.getCandidates().filter(
+        (route) => handlesMethod(route, method.toLowerCase()) && route.layer?.match(this.path),
       );
-      const isOnly = matching.length === 1 && matching[0]?.isLiteral;
-      this.onlyRoutes.set(method, isOnly ? getLayers(createRouter(matching))[0]?.route : undefined);
+      const isOnly = first?.isLiteral && others.length === 0;
+      this.onlyRoutes.set(method, isOnly ? first.layer?.route : undefined);
     }
     return this.onlyRoutes.get(method);
   }
@@ -70,7 +71,9 @@ export class RouteIndex {
   private readonly root = new RouteNode('');
   private size = 0;
 
+  /** @throws TypeError if the path is not a valid pattern, or if there is no handler */
   add(method: RouteMethod, path: string, handlers: RequestHandler[]): void {
+    const [layer] = getLayers(createRouter([{ method, path, handlers }]));
     let node = this.root;
     for (const segment of getLiteralSegments(path)) {
       const child = node.children.get(segment) ?? new RouteNode(`${node.path}/${segment}`, node);
@@ -78,7 +81,7 @@ export class RouteIndex {
       node = child;
     }
     const isLiteral = node.path === path.replace(/\/$/, '');
-    node.routes.push({ method, path, handlers, isLiteral, order: this.size++ });
+    node.routes.push({ method, path, handlers, layer, isLiteral, order: this.size++ });
     clearRouters(node);
   }
 
@@ -160,7 +163,7 @@ function handlesMethod(route: RegisteredRoute, method: string): boolean {
   return [method, 'all', method === 'head' && 'get'].includes(route.method);
 }
 
-function createRouter(routes: RegisteredRoute[]): Router {
+function createRouter(routes: Pick<RegisteredRoute, 'method' | 'path' | 'handlers'>[]): Router {
   const router = Router({ caseSensitive: true });
   for (const { method, path, handlers } of routes) router[method](path, ...handlers);
   return router;
