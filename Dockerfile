@@ -2,8 +2,11 @@
 #   docker build --build-arg GIT_REVISION="$(git rev-parse HEAD)" --tag petsage-api:1.0.0 .
 #   docker run --rm --read-only --publish 8000:8000 petsage-api:1.0.0
 
+# The base image of both stages. Renovate updates the digest.
+ARG NODE_IMAGE=node:24-slim@sha256:0e0ff40c39bc087845bfb27465a0df4ea419520094bc35842ff83dd8cbe6f9b6
+
 # Compiles and bundles the sources.
-FROM node:24-slim AS build
+FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY schematics schematics
@@ -13,26 +16,20 @@ COPY scripts/bundle.js scripts/
 COPY src src
 RUN npm run build
 
-# Installs the production dependencies.
-FROM node:24-slim AS dependencies
-WORKDIR /app
-COPY package.json package-lock.json ./
-COPY schematics schematics
-RUN npm ci --ignore-scripts --omit=dev --omit=optional --omit=peer
-
-FROM node:24-slim
+FROM ${NODE_IMAGE}
 ENV NODE_ENV=production
 WORKDIR /app
 # The files belong to root, so the process cannot modify them.
 COPY package.json ./
-COPY --from=dependencies /app/node_modules node_modules
+# The packages that scripts/bundle.js does not bundle.
+COPY --from=build /app/node_modules/swagger-ui-dist node_modules/swagger-ui-dist
 COPY --from=build /app/dist dist
 # The user `node`, as a number: Kubernetes verifies runAsNonRoot only for numeric users.
 USER 1000:1000
 EXPOSE 8000
 # An overloaded process responds late: the limits are those of the liveness probe in deploy/kubernetes.
 HEALTHCHECK --interval=10s --timeout=10s --retries=6 --start-period=30s \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8000}/system/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.METRICS_PORT || process.env.PORT || 8000}/system/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Without a shell or npm as parent, SIGTERM reaches the process and starts a graceful shutdown.
 CMD ["node", "dist/main.js"]
 # Last, because it changes with each commit and invalidates the layers that follow.

@@ -51,5 +51,11 @@ export default {
       roots: ['<rootDir>/test'],
       testRegex: '\\.browser-spec\\.ts$',
     },
+    {
+      ...shared,
+      displayName: 'image',
+      roots: ['<rootDir>/test'],
+      testRegex: '\\.image-spec\\.ts$',
+    },
   ],
 };

@@ -1,0 +1,305 @@
+// npm run test:image: builds the image with a Docker engine, and runs it.
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { parse } from 'yaml';
+import { findFreePort, openUpload } from './fixtures/http.js';
+import { waitFor } from './fixtures/wait-for.js';
+
+const IMAGE = 'petsage-api:test';
+
+/** A commit that only the build argument contains. */
+const REVISION = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00';
+
+const MAX_SIZE_OVER_BASE = 35e6;
+
+const BUILD_TIMEOUT_MS = 900_000;
+
+/** More than one interval of HEALTHCHECK. */
+const HEALTHY_TIMEOUT_MS = 120_000;
+
+const LOCKED_DOWN = ['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
+
+/** Connections of the load during the rolling replacement. */
+const CONNECTIONS = 20;
+
+/** Time between the responses and the next requests of a connection, in milliseconds. */
+const PAUSE_MS = 10;
+
+/** What `docker image inspect` prints. */
+interface Image {
+  Size: number;
+  Config: {
+    User: string;
+    ExposedPorts: Record<string, unknown>;
+    Labels: Record<string, string>;
+    Healthcheck: { Test: string[]; Interval: number; Timeout: number; Retries: number };
+  };
+}
+
+/** The part of deploy/kubernetes/deployment.yaml that depends on the image. */
+interface PodSpec {
+  securityContext: { runAsUser: number; runAsGroup: number };
+  containers: [
+    {
+      ports: [{ containerPort: number }];
+      livenessProbe: Record<'periodSeconds' | 'timeoutSeconds' | 'failureThreshold', number>;
+    },
+  ];
+}
+
+const containers = new Set<string>();
+
+let image: Image;
+
+beforeAll(async () => {
+  await docker('info').catch((error: unknown) => {
+    throw new Error('These tests need a Docker engine: `docker info` fails.', { cause: error });
+  });
+  const { NODE_IMAGE } = process.env;
+  const base = NODE_IMAGE === undefined ? [] : ['--build-arg', `NODE_IMAGE=${NODE_IMAGE}`];
+  const revision = ['--build-arg', `GIT_REVISION=${REVISION}`];
+  await docker('build', ...base, ...revision, '--tag', IMAGE, '.');
+  image = await inspectImage(IMAGE);
+}, BUILD_TIMEOUT_MS);
+
+afterAll(async () => {
+  if (containers.size > 0) await docker('rm', '--force', ...containers);
+});
+
+/**
+ * Runs a Docker command and returns its standard output, without the line end.
+ *
+ * @throws Error with its `code` and `stderr`, if it fails
+ */
+async function docker(...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)('docker', args, { maxBuffer: 1e8 });
+  return stdout.trimEnd();
+}
+
+async function inspectImage(name: string): Promise<Image> {
+  const [found] = JSON.parse(await docker('image', 'inspect', name)) as [Image];
+  return found;
+}
+
+/** Starts a container and returns its id. */
+async function startContainer(...options: string[]): Promise<string> {
+  const id = await docker('run', '--detach', ...options, IMAGE);
+  containers.add(id);
+  return id;
+}
+
+async function waitUntilHealthy(id: string): Promise<void> {
+  await waitFor(
+    async () => (await docker('inspect', '--format', '{{.State.Health.Status}}', id)) === 'healthy',
+    HEALTHY_TIMEOUT_MS,
+  );
+}
+
+/** Runs the smoke test in a container. The runner exits with an error if a check fails. */
+async function runSmokeTest(id: string): Promise<string> {
+  const command = ['node', 'dist/smoke.js', '--expect-revision', REVISION];
+  return docker('exec', id, ...command, 'http://127.0.0.1:8000');
+}
+
+describe('the image', () => {
+  it('adds at most 35 MB to its base image', async () => {
+    const format = ['--no-trunc', '--human=false', '--format', '{{.Size}} {{.CreatedBy}}'];
+    const layers = (await docker('history', ...format, IMAGE)).split('\n');
+    // The newest layer is the first one.
+    const first = layers.findIndex((layer) => layer.includes('NODE_ENV=production'));
+    const sizes = layers.slice(0, first + 1).map((layer) => Number.parseInt(layer));
+    expect(sizes).not.toEqual([]);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(MAX_SIZE_OVER_BASE);
+  });
+
+  it('has labels with its version and revision', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+    expect(image.Config.Labels).toMatchObject({
+      'org.opencontainers.image.version': version,
+      'org.opencontainers.image.revision': REVISION,
+    });
+  });
+
+  it('matches the Kubernetes manifest', async () => {
+    const manifest = await readFile('deploy/kubernetes/deployment.yaml', 'utf8');
+    const { spec } = (parse(manifest) as { spec: { template: { spec: PodSpec } } }).spec.template;
+    const { runAsUser, runAsGroup } = spec.securityContext;
+    const [{ ports, livenessProbe }] = spec.containers;
+    const { User, ExposedPorts, Healthcheck } = image.Config;
+    expect(User).toBe(`${runAsUser}:${runAsGroup}`);
+    expect(Object.keys(ExposedPorts)).toEqual([`${ports[0].containerPort}/tcp`]);
+    // Docker's unit is a nanosecond.
+    expect(Healthcheck).toMatchObject({
+      Interval: livenessProbe.periodSeconds * 1e9,
+      Timeout: livenessProbe.timeoutSeconds * 1e9,
+      Retries: livenessProbe.failureThreshold,
+    });
+  });
+
+  it('passes the smoke test with a read-only file system, without capabilities and network', async () => {
+    const id = await startContainer(...LOCKED_DOWN, '--network', 'none');
+    await waitUntilHealthy(id);
+    expect(await docker('exec', id, 'id', '-u')).toBe('1000');
+    expect(await runSmokeTest(id)).toContain(REVISION);
+  });
+
+  it('writes no file as an arbitrary user', async () => {
+    const id = await startContainer('--user', '123456:0');
+    await waitUntilHealthy(id);
+    expect(await docker('exec', id, 'id', '-u')).toBe('123456');
+    await runSmokeTest(id);
+    expect(await docker('diff', id)).toBe('');
+  });
+
+  it('passes the smoke test of its log', async () => {
+    const id = await startContainer();
+    await waitUntilHealthy(id);
+    const logs = spawn('docker', ['logs', '--follow', id], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const runner = spawn(
+      'docker',
+      [
+        'exec',
+        '--interactive',
+        id,
+        'node',
+        'dist/smoke.js',
+        '--logs',
+        '-',
+        'http://127.0.0.1:8000',
+      ],
+      { stdio: [logs.stdout, 'pipe', 'inherit'] },
+    );
+    const output = text(runner.stdout);
+    const [code] = (await once(runner, 'exit')) as [number];
+    logs.kill();
+    expect({ code, output: await output }).toEqual({
+      code: 0,
+      output: expect.stringContaining('log') as string,
+    });
+  });
+
+  it('serves an open request after SIGTERM, and exits with code 0', async () => {
+    const port = await findFreePort();
+    const id = await startContainer(
+      ...['--publish', `127.0.0.1:${port}:8000`, '--env', 'SHUTDOWN_DELAY_MS=0'],
+    );
+    await waitUntilHealthy(id);
+    const body = '{"ping":"a"}';
+    const upload = await openUpload({ url: `http://127.0.0.1:${port}` }, body.length);
+    const stopped = docker('stop', '--time', '40', id);
+    await waitFor(async () => (await docker('logs', id)).includes('SIGTERM'));
+    upload.write(body);
+    expect(await text(upload)).toContain('"pong":"a"');
+    await stopped;
+    expect(await docker('wait', id)).toBe('0');
+  });
+
+  it('exits with code 1 if a setting is wrong', async () => {
+    await expect(docker('run', '--rm', '--env', 'PORT=a', IMAGE)).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^PORT: /) as string,
+    });
+  });
+
+  it('is unhealthy if nothing listens', async () => {
+    const [, ...command] = image.Config.Healthcheck.Test;
+    await expect(docker('run', '--rm', IMAGE, ...command)).rejects.toMatchObject({ code: 1 });
+  });
+});
+
+describe('containers behind HAProxy', () => {
+  const replicas: { port: number; id: string }[] = [];
+  let folder: string;
+  let url: string;
+  let proxy: ReturnType<typeof spawn>;
+
+  beforeAll(async () => {
+    while (replicas.length < 3) {
+      const port = await findFreePort();
+      replicas.push({ port, id: await startReplica(port) });
+    }
+    const port = await findFreePort();
+    url = `http://127.0.0.1:${port}`;
+    folder = await mkdtemp(join(tmpdir(), 'petsage-haproxy-'));
+    const config = join(folder, 'haproxy.cfg');
+    await writeFile(config, createProxyConfig(port));
+    proxy = spawn('haproxy', ['-db', '-f', config], { stdio: 'inherit' });
+    await once(proxy, 'spawn');
+    await waitUntilAllUp();
+  });
+
+  afterAll(async () => {
+    proxy.kill();
+    await rm(folder, { recursive: true });
+  });
+
+  async function startReplica(port: number): Promise<string> {
+    return startContainer(...LOCKED_DOWN, '--publish', `127.0.0.1:${port}:8000`);
+  }
+
+  function createProxyConfig(port: number): string {
+    const servers = replicas.map(
+      (replica, index) => `  server replica${index} 127.0.0.1:${replica.port}`,
+    );
+    return `
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 30s
+  timeout server 30s
+
+listen petsage-api
+  bind 127.0.0.1:${port}
+  stats enable
+  option httpchk GET /system/readyz
+  default-server check inter 500ms fall 2 rise 2
+${servers.join('\n')}
+`;
+  }
+
+  /** Waits until the health checks of HAProxy pass for all replicas. */
+  async function waitUntilAllUp(): Promise<void> {
+    await waitFor(async () => {
+      const response = await fetch(`${url}/haproxy?stats;csv`).catch(() => undefined);
+      const states = (await response?.text())?.match(/(?<=^petsage-api,replica.*,)UP(?=,)/gm);
+      return states?.length === replicas.length;
+    }, HEALTHY_TIMEOUT_MS);
+  }
+
+  it('lose no request while they are replaced one by one', async () => {
+    let served = 0;
+    const lost: unknown[] = [];
+    const load = new AbortController();
+    const clients = Array.from({ length: CONNECTIONS }, async () => {
+      while (!load.signal.aborted) {
+        await fetch(`${url}/api/v1/smoke-test`)
+          .then(async (response) => {
+            const body = await response.text();
+            if (response.status === 200) served += 1;
+            else lost.push(`${response.status}: ${body}`);
+          })
+          .catch((error: unknown) => lost.push(error));
+        await setTimeout(PAUSE_MS);
+      }
+    });
+    for (const replica of replicas) {
+      await docker('stop', '--time', '40', replica.id);
+      expect(await docker('wait', replica.id)).toBe('0');
+      replica.id = await startReplica(replica.port);
+      await waitUntilAllUp();
+    }
+    load.abort();
+    await Promise.all(clients);
+    process.stdout.write(`Rolling replacement: ${served} requests served, ${lost.length} lost\n`);
+    expect(lost).toEqual([]);
+    expect(served).toBeGreaterThan(0);
+  });
+});
