@@ -335,4 +335,14 @@ describe('ReadinessService', () => {
   ])('rejects a check with %s', async (_, providers, message) => {
     await expect(createReadiness(...providers())).rejects.toThrow(message);
   });
+
+  it.each([{ timeoutMs: 1.5 }, { timeoutMs: Infinity }, { cacheMs: -1 }, { cacheMs: NaN }])(
+    'rejects a check with %j',
+    async (options) => {
+      const [[name, value] = []] = Object.entries(options);
+      await expect(createReadiness(createIndicator({ name: 'pets', ...options }))).rejects.toThrow(
+        `TestIndicator: expected @ReadinessCheck({ ${name} }) with a whole number of milliseconds from 0 to 2147483647, got ${value}`,
+      );
+    },
+  );
 });

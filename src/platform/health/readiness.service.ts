@@ -15,6 +15,9 @@ const DEFAULT_TIMEOUT_MS = 800;
 
 const DEFAULT_CACHE_MS = 1000;
 
+/** The longest time of a timer in Node.js. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** Maximum length of the reason in the log, in characters. */
 const MAX_REASON_LENGTH = 1000;
 
@@ -80,6 +83,13 @@ export class ReadinessService implements OnModuleInit {
         throw new StartupError(
           `${className}: expected a provider of default scope with a method check(), as ReadinessIndicator declares it`,
         );
+      }
+      for (const [option, value] of Object.entries({ timeoutMs, cacheMs })) {
+        if (!Number.isInteger(value) || value < 0 || value > MAX_TIMER_MS) {
+          throw new StartupError(
+            `${className}: expected @ReadinessCheck({ ${option} }) with a whole number of milliseconds from 0 to ${MAX_TIMER_MS}, got ${inspect(value)}`,
+          );
+        }
       }
       if (this.checks.some((other) => other.name === name)) {
         throw new StartupError(
