@@ -30,6 +30,7 @@ async function main(): Promise<void> {
     process.stdout.write(options === 'help' ? HELP : `${packageInfo.version}\n`);
     return;
   }
+  const runner = new Runner(options, options.json ? undefined : new ConsoleReporter());
   // Opened before the run, so that a wrong path does not lose the results.
   const files = [
     { path: options.junit, flags: 'w', format: formatJUnitReport },
@@ -37,7 +38,6 @@ async function main(): Promise<void> {
   ].flatMap(({ path, flags, format }) =>
     path === undefined ? [] : [{ fd: openSync(path, flags), format }],
   );
-  const runner = new Runner(options, options.json ? undefined : new ConsoleReporter());
   const report = await runner.run();
   if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   for (const { fd, format } of files) writeFileSync(fd, format(report));

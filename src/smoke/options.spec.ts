@@ -16,7 +16,7 @@ describe('parseOptions', () => {
       stable: 3,
       waitMs: 0,
       timeoutMs: 10_000,
-      maxResponseTimeMs: 10_000,
+      maxResponseTimeMs: Infinity,
       concurrency: 4,
       include: [],
       exclude: [],

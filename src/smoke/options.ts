@@ -110,10 +110,10 @@ export function parseOptions(args: string[]) {
     /** Trusted certificates in PEM format. Undefined: the root certificates of Node.js. */
     ca: values.cacert === undefined ? undefined : readCertificates(values.cacert),
     timeoutMs: parseDuration('--timeout', values.timeout),
-    maxResponseTimeMs: parseDuration(
-      '--max-response-time',
-      values['max-response-time'] ?? values.timeout,
-    ),
+    maxResponseTimeMs:
+      values['max-response-time'] === undefined
+        ? Infinity
+        : parseDuration('--max-response-time', values['max-response-time']),
     concurrency: parseCount('--concurrency', values.concurrency),
     document: values.document,
     include: values.include,
