@@ -79,6 +79,17 @@ describe('monitoring', () => {
     expect(unknown).toEqual([]);
   });
 
+  it('shows every metric of its own in the dashboard', async () => {
+    const shown = queries.flatMap(findMetrics).map((name) => name.replace(/_(bucket|count)$/, ''));
+    const exposed = [...(await readExposedMetrics())].filter((name) =>
+      /^(petsage|http)_/.test(name),
+    );
+    const missing = exposed.filter(
+      (name) => !shown.includes(name.replace(/_(bucket|sum|count)$/, '')),
+    );
+    expect(missing).toEqual([]);
+  });
+
   it('documents every alert', async () => {
     const operations = await readFile('docs/operations.md', 'utf8');
     const documented = [...operations.matchAll(/^\| `(PetSage\w+)` /gm)].map(([, name]) => name);
