@@ -69,6 +69,7 @@ describeOnLinux('SIGUSR2', () => {
       import { syncBuiltinESMExports } from 'node:module';
       const { readdir } = fs;
       fs.readdir = (...args) => {
+        process.stdout.write('sends SIGUSR2\\n');
         process.kill(process.pid, 'SIGUSR2');
         return readdir(...args);
       };
@@ -77,6 +78,8 @@ describeOnLinux('SIGUSR2', () => {
       env: { NODE_OPTIONS: createPreloadOption(signalDuringStartUp) },
     });
     await request(service.url).get('/system/healthz').expect(200);
-    expect(await stopService(service)).toMatchObject({ code: 0, stderr: '' });
+    const exit = await stopService(service);
+    expect(exit).toMatchObject({ code: 0, stderr: '' });
+    expect(exit.stdout).toMatch(/^sends SIGUSR2\n/);
   });
 });
