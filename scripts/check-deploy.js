@@ -45,7 +45,7 @@ const { paths } = JSON.parse(readFileSync(join(PROJECT, 'openapi.json'), 'utf8')
 for (const name of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
   const { path, port } = container[name].httpGet;
   assert(paths[path]?.get, `${name}: expected a path of the API, found ${path}`);
-  assert.equal(port, http.name);
+  assert.equal(port, metrics.name);
 }
 const { labels } = pod.metadata;
 for (const kind of ['Service', 'PodDisruptionBudget', 'NetworkPolicy', 'ServiceMonitor']) {
@@ -56,10 +56,20 @@ for (const kind of ['Service', 'PodDisruptionBudget', 'NetworkPolicy', 'ServiceM
     assert.equal(selectedLabels[name], value, kind);
 }
 assert.deepEqual(deployment.selector.matchLabels, labels);
-const [servicePort, serviceMetricsPort] = find('Service').spec.ports;
-assert.equal(servicePort.targetPort, http.name);
-assert.equal(serviceMetricsPort.targetPort, metrics.name);
-assert.equal(find('ServiceMonitor').spec.endpoints[0].port, serviceMetricsPort.name);
+const services = manifests.filter(({ kind }) => kind === 'Service');
+assert.deepEqual(
+  services.map(({ metadata, spec }) => [
+    metadata.name,
+    spec.ports.map((/** @type {any} */ { targetPort }) => targetPort),
+  ]),
+  [
+    ['petsage-api', [http.name]],
+    ['petsage-api-metrics', [metrics.name]],
+  ],
+);
+const { endpoints, jobLabel } = find('ServiceMonitor').spec;
+assert.equal(endpoints[0].port, services[1].spec.ports[0].name);
+assert.equal(services[1].metadata.labels[jobLabel], 'petsage-api');
 const rules = find('NetworkPolicy').spec.ingress;
 /** @param {string} name */
 const findSources = (name) =>

@@ -4,23 +4,8 @@ import { Gauge, Registry } from 'prom-client';
 import request from 'supertest';
 import { createTestApp, type TestApp } from './fixtures/app.js';
 import { findFreePort, listen, openSocket } from './fixtures/http.js';
-import {
-  type RunOptions,
-  runService,
-  type Service,
-  startService,
-  stopService,
-} from './fixtures/process.js';
+import { runService, startWithMetricsPort, stopService } from './fixtures/process.js';
 import { waitFor } from './fixtures/wait-for.js';
-
-/** Starts the service with METRICS_PORT. Returns it and the URL of that port. */
-async function startWithMetricsPort(
-  env: RunOptions['env'] = {},
-): Promise<[service: Service, url: string]> {
-  const service = await startService({ env: { METRICS_PORT: '0', ...env } });
-  const [, port] = /Serving \/metrics on port (\d+)/.exec(service.stdout) ?? [];
-  return [service, `http://127.0.0.1:${port}`];
-}
 
 describe('METRICS_PORT', () => {
   let app: TestApp['app'];
@@ -49,15 +34,29 @@ describe('METRICS_PORT', () => {
     await request(url).head('/metrics').expect(200);
   });
 
+  it.each(['/system/healthz', '/system/readyz'])(
+    'serves %s as the main port does',
+    async (path) => {
+      const expected = await request(app.getHttpServer()).get(path).set('X-Request-Id', 'a');
+      const response = await request(url).get(path).set('X-Request-Id', 'a');
+      expect(response.status).toBe(200);
+      expect(response.text).toBe(expected.text);
+      expect({ ...response.headers, date: '' }).toEqual({ ...expected.headers, date: '' });
+      await request(url).head(path).expect(200);
+    },
+  );
+
   it('removes /metrics from the main port', async () => {
     await request(app.getHttpServer()).get('/metrics').expect(404, { detail: 'Not Found' });
   });
 
   it.each([
     ['get', '/', 404, 'Not Found'],
-    ['get', '/system/healthz', 404, 'Not Found'],
+    ['get', '/system', 404, 'Not Found'],
+    ['get', '/system/nope', 404, 'Not Found'],
     ['get', '/docs', 404, 'Not Found'],
     ['post', '/metrics', 405, 'Method Not Allowed'],
+    ['post', '/system/healthz', 405, 'Method Not Allowed'],
     ['get', '/%zz', 400, 'The path is malformed: it is not valid percent-encoded UTF-8'],
   ] as const)('responds to %s %s with %i', async (method, path, status, detail) => {
     const response = await request(url)[method](path).expect(status, { detail });
@@ -111,6 +110,8 @@ describe('METRICS_PORT', () => {
       const response = await request(service.url).get('/system/readyz');
       return response.status === 503;
     });
+    await request(metricsUrl).get('/system/healthz').expect(200);
+    await request(metricsUrl).get('/system/readyz').expect(503, { status: 'draining', checks: {} });
     await request(metricsUrl)
       .get('/metrics')
       .expect(200, /^petsage_lifecycle_phase\{phase="draining"\} 1$/m);
@@ -134,6 +135,21 @@ describe('METRICS_PORT', () => {
     const halfSent = await openSocket({ url: metricsUrl });
     halfSent.write('GET /metrics HTTP/1.1\r\nHo');
     expect(await stopService(service)).toMatchObject({ code: 0, stderr: '' });
-    await expect(fetch(`${metricsUrl}/metrics`)).rejects.toThrow();
+  });
+
+  it('responds to probes with 503 until the main port listens', async () => {
+    const port = String(await findFreePort());
+    const metricsUrl = `http://127.0.0.1:${port}`;
+    await createTestApp({
+      settings: { HOST: '127.0.0.1', METRICS_PORT: port },
+      prepare: async (starting) => {
+        await starting.init();
+        for (const path of ['/system/healthz', '/system/readyz']) {
+          await request(metricsUrl).get(path).expect(503, { detail: 'Starting' });
+        }
+        await request(metricsUrl).get('/metrics').expect(200);
+      },
+    });
+    await request(metricsUrl).get('/system/readyz').expect(200);
   });
 });

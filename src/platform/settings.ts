@@ -115,7 +115,7 @@ export class Settings {
   @Matches(/^[\w.:-]+$/, { message: 'expected an IP address or a host name' })
   HOST: string = '0.0.0.0';
 
-  /** TCP port of `/metrics`. Unset means `PORT`. */
+  /** TCP port of `/metrics` and the probes. Unset means `PORT`. */
   @WholeNumber(0, 65_535)
   @IsOptional()
   METRICS_PORT?: number;

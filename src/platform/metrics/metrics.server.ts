@@ -6,6 +6,7 @@ import {
   Logger,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
+  ServiceUnavailableException,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
@@ -25,8 +26,11 @@ import { StartupError } from '../startup-error.js';
 const CLOSE_TIMEOUT_MS = 1000;
 
 /**
- * Serves `/metrics` on `METRICS_PORT`, with the headers and errors of the main port. Listens before the main
- * port does, and until it is closed.
+ * Serves `/metrics`, and the routes below `/system/` such as probes, on `METRICS_PORT`, with the headers and
+ * errors of the main port. Listens before the main port does, and until it is closed.
+ *
+ * Node.js accepts one connection per iteration of the event loop and port. A probe on the main port would
+ * wait for all connections that were opened before it, which takes minutes under overload.
  */
 @Injectable()
 export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -37,6 +41,8 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
   constructor(
     private readonly settings: Settings,
     registry: Registry,
+    main: HttpAdapterHost,
+    lifecycle: LifecycleService,
   ) {
     const { connections } = this;
     const adapter = new ApiAdapter({
@@ -51,6 +57,11 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
       registry.metrics().then((metrics) => {
         res.set('Cache-Control', 'no-store').type(Registry.PROMETHEUS_CONTENT_TYPE).send(metrics);
       }, next);
+    });
+    adapter.getInstance<Express>().all('/system/{*path}', (req, res, next) => {
+      // The main port does not listen yet, and features may still be starting.
+      if (lifecycle.phase === 'starting') next(new ServiceUnavailableException('Starting'));
+      else main.httpAdapter.getInstance<Express>()(req, res, next);
     });
     adapter.setNotFoundHandler();
     const host = new HttpAdapterHost();
@@ -76,7 +87,9 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
         { cause: error },
       );
     }
-    this.logger.log(`Serving /metrics on port ${(this.server.address() as AddressInfo).port}`);
+    this.logger.log(
+      `Serving /metrics and /system on port ${(this.server.address() as AddressInfo).port}`,
+    );
   }
 
   async onApplicationShutdown(): Promise<void> {
