@@ -9,6 +9,7 @@ export default defineConfig(
       'bench/peers/dist/',
       'bench/peers/.venv/',
       'bench/peers/nest/',
+      'test/clients/typescript/',
       '.dev/',
       'build/',
       'dist/',
