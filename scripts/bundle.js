@@ -1,8 +1,8 @@
 // Bundles the compiler's output in build/ and its dependencies into dist/: the service as main.js, and
 // the smoke runner as smoke.js. See docs/decisions/bundling.md.
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { build } from 'rolldown';
 
 // Optional packages that Nest tries to load.
@@ -55,6 +55,29 @@ const loadSourceMaps = {
 /** Packages that are bundled into a file of their own, in an order in which each needs only previous ones. */
 const LARGE_PACKAGES = ['express', 'class-validator', '@nestjs/common', '@nestjs/core'];
 
+/** Folders of the packages that are bundled. */
+const packages = new Set();
+
+const collectPackages = {
+  name: 'collect-packages',
+  generateBundle(_options, bundle) {
+    for (const id of Object.values(bundle).flatMap(({ moduleIds = [] }) => moduleIds)) {
+      const [folder] = /^[^\0].*[\\/]node_modules[\\/](@[^\\/]+[\\/])?[^\\/]+/.exec(id) ?? [];
+      if (folder) packages.add(folder);
+    }
+  },
+};
+
+/** Returns the name and the license texts of a package. */
+async function readLicense(folder) {
+  const { name, version, license } = JSON.parse(
+    await readFile(join(folder, 'package.json'), 'utf8'),
+  );
+  const files = (await readdir(folder)).filter((file) => /^(licen[cs]e|notice)/i.test(file));
+  const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
+  return [`${name} ${version}, license: ${license}\n`, ...texts].join('\n');
+}
+
 /**
  * How the service is split into files. Each file needs only previous ones, so it is complete before another
  * file uses it. Loaders such as those of OpenTelemetry read the exports of a file once, when it has run.
@@ -100,13 +123,15 @@ const output = {
 
 await build({
   ...options,
-  plugins: [featuresModule, loadSourceMaps],
+  plugins: [featuresModule, loadSourceMaps, collectPackages],
   input: { main: 'build/main.js', features: FEATURES_ID },
   output: { ...output, cleanDir: true, codeSplitting: { groups } },
 });
 await build({
   ...options,
-  plugins: [loadSourceMaps],
+  plugins: [loadSourceMaps, collectPackages],
   input: { smoke: 'build/smoke/main.js' },
   output: { ...output, codeSplitting: false },
 });
+const licenses = await Promise.all([...packages].sort().map(readLicense));
+await writeFile('dist/THIRD-PARTY-LICENSES.txt', licenses.join(`\n${'-'.repeat(80)}\n\n`));

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,13 @@ try {
 
   const content = readdirSync(join(folder, 'node_modules/petsage-api')).sort();
   assert.deepEqual(content, ['CHANGELOG.md', 'README.md', 'dist', 'package.json']);
+  const licenses = readFileSync(
+    join(folder, 'node_modules/petsage-api/dist/THIRD-PARTY-LICENSES.txt'),
+    'utf8',
+  );
+  for (const name of ['express', '@nestjs/core', 'ajv']) {
+    assert.match(licenses, new RegExp(`^${name} [\\d.]+, license: MIT$`, 'm'));
+  }
 
   const port = await findFreePort();
   const service = spawn(process.execPath, ['node_modules/petsage-api/dist/main.js'], {
