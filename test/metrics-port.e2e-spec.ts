@@ -104,7 +104,9 @@ describe('METRICS_PORT', () => {
   });
 
   it('responds while the service drains', async () => {
-    const [service, metricsUrl] = await startWithMetricsPort({ SHUTDOWN_DELAY_MS: '600000' });
+    const [service, metricsUrl] = await startWithMetricsPort({
+      env: { SHUTDOWN_DELAY_MS: '600000' },
+    });
     service.process.kill('SIGTERM');
     await waitFor(async () => {
       const response = await request(service.url).get('/system/readyz');
