@@ -90,7 +90,7 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(bench/peers|build|dist)/' },
+    exclude: { path: '^(bench/peers|dist)/' },
     tsConfig: { fileName: 'tsconfig.json' },
     // Includes type-only imports, which the compiler removes.
     tsPreCompilationDeps: true,

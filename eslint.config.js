@@ -11,7 +11,6 @@ export default defineConfig(
       'bench/peers/nest/',
       'test/clients/typescript/',
       '.dev/',
-      'build/',
       'dist/',
       'coverage/',
     ],

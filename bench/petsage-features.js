@@ -7,7 +7,7 @@ import { renderFeature } from '../schematics/feature/render.js';
 import { run } from './machine.js';
 
 const ROOT = join(import.meta.dirname, '..');
-const COPIED_PATHS = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts', 'src'];
+const COPIED_PATHS = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src'];
 
 /**
  * Builds the service once for each number of features, in a temporary copy of the project, which is
@@ -32,13 +32,13 @@ export async function buildPetsageWithFeatures(counts) {
   const mains = new Map();
   for (const count of counts.toSorted((a, b) => b - a)) {
     for (const id of names.splice(count)) {
-      rmSync(join(copy, `build/features/feature-${id}`), { recursive: true });
+      rmSync(join(copy, `dist/features/feature-${id}`), { recursive: true });
     }
-    await run(process.execPath, ['scripts/bundle.js'], { cwd: copy });
     // Beside the sources, the service would expect a build of each feature that has sources.
-    const dist = join(copy, 'bundles', String(count), 'dist');
-    cpSync(join(copy, 'dist'), dist, { recursive: true });
-    mains.set(count, join(dist, 'main.js'));
+    const build = join(copy, 'builds', String(count));
+    cpSync(join(copy, 'dist'), join(build, 'dist'), { recursive: true });
+    cpSync(join(copy, 'package.json'), join(build, 'package.json'));
+    mains.set(count, join(build, 'dist/main.js'));
   }
   return mains;
 }

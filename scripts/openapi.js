@@ -5,10 +5,10 @@ import { createConfig, formatProblems, getTotals, lintFromString } from '@redocl
 
 const FILE = 'openapi.json';
 
-const { createApp } = await import('../build/app.js');
-const { createOpenApiDocument } = await import('../build/platform/docs/openapi-document.js');
-const { openLogDestination } = await import('../build/platform/logging/log-output.js');
-const { parseSettings } = await import('../build/platform/settings.js');
+const { createApp } = await import('../dist/app.js');
+const { createOpenApiDocument } = await import('../dist/platform/docs/openapi-document.js');
+const { openLogDestination } = await import('../dist/platform/logging/log-output.js');
+const { parseSettings } = await import('../dist/platform/settings.js');
 const settings = parseSettings({ LOG_LEVEL: 'silent' });
 const app = await createApp(settings, { log: await openLogDestination(settings) });
 await app.init();

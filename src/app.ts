@@ -1,7 +1,9 @@
+import type { ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
 import { setupDocs } from './platform/docs/docs.js';
+import { discoverFeatures } from './platform/features/discovery.js';
 import { detectOnlyDuplicateRoutes } from './platform/features/conflicts.js';
 import { ApiAdapter } from './platform/http/api.adapter.js';
 import { createCorsOptions } from './platform/http/cors.js';
@@ -15,6 +17,12 @@ import { createLogger, createNestLogger } from './platform/logging/logger.js';
 import { createRequestLog } from './platform/logging/request-log.js';
 import type { Settings } from './platform/settings.js';
 
+export interface AppOptions {
+  log: LogDestination;
+  /** Modules that replace the features in `src/features`. The smoke checks are always part of the application. */
+  features?: ModuleMetadata['imports'];
+}
+
 /**
  * Creates the application for production, tests and tools alike. The caller calls `init()` or `listen()`.
  *
@@ -22,7 +30,7 @@ import type { Settings } from './platform/settings.js';
  */
 export async function createApp(
   settings: Settings,
-  { log }: { log: LogDestination },
+  { log, features }: AppOptions,
 ): Promise<NestExpressApplication> {
   const logger = createLogger(settings, log);
   const connections = new ConnectionTracker();
@@ -41,7 +49,10 @@ export async function createApp(
   });
   detectOnlyDuplicateRoutes();
   const app = await NestFactory.create<NestExpressApplication>(
-    AppModule.forRoot({ settings, logger, log, lifecycle, connections, requests }),
+    AppModule.forRoot(
+      features ?? (await discoverFeatures(new URL('./features/', import.meta.url))),
+      { settings, logger, log, lifecycle, connections, requests },
+    ),
     adapter,
     {
       abortOnError: false,

@@ -1,17 +1,12 @@
 import 'reflect-metadata';
-import { syncBuiltinESMExports } from 'node:module';
 import { constants } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { LogDestination } from './platform/logging/log-destination.js';
 import type { Settings } from './platform/settings.js';
-import { enableSourceMaps } from './platform/source-maps.js';
 
 const FLUSH_TIMEOUT_MS = 5000;
 const SECOND_SIGNAL_FLUSH_TIMEOUT_MS = 100;
-
-// In the bundle, Node.js attributes the deprecated calls of dependencies to this program.
-process.noDeprecation = true;
 
 // Older versions cannot load the other modules.
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -19,7 +14,8 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(`PetSage API needs Node 20.19 or newer, this is ${process.version}\n`);
   process.exit(1);
 }
-enableSourceMaps();
+// Stack traces name the TypeScript sources.
+process.setSourceMapsEnabled(true);
 
 let log: LogDestination | undefined;
 let shutDownApp: ((signal: NodeJS.Signals) => Promise<void>) | undefined;
@@ -43,8 +39,6 @@ try {
   log = await openLogDestination(settings);
   if (settings.LOG_FILE !== undefined) reopenOnSighup(log);
   const app = await createApp(settings, { log });
-  // OpenTelemetry patches node:http when a bundled package first requires it, after features imported it.
-  syncBuiltinESMExports();
   process.on('uncaughtException', exitWithError);
   toggleDebugLog = () => {
     app.get(LogLevelService).toggleDebug();

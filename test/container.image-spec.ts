@@ -106,7 +106,7 @@ async function waitUntilHealthy(id: string): Promise<void> {
 
 /** Runs the smoke test in a container. The runner exits with an error if a check fails. */
 async function runSmokeTest(id: string): Promise<string> {
-  const command = ['node', 'dist/smoke.js', '--expect-revision', REVISION];
+  const command = ['node', 'dist/smoke/main.js', '--expect-revision', REVISION];
   return docker('exec', id, ...command, 'http://127.0.0.1:8000');
 }
 
@@ -173,7 +173,7 @@ describe('the image', () => {
         '--interactive',
         id,
         'node',
-        'dist/smoke.js',
+        'dist/smoke/main.js',
         '--logs',
         '-',
         'http://127.0.0.1:8000',

@@ -432,7 +432,11 @@ describe('npm run feature', () => {
       const service = await startService({ cwd: project });
       const paths = ['/vet-tip', '/vet-visit', '/api/v1/texts'];
       const only = paths.flatMap((path) => ['--include', `${path}*`]);
-      const { code, stdout } = await run(process.execPath, ['dist/smoke.js', ...only, service.url]);
+      const { code, stdout } = await run(process.execPath, [
+        'dist/smoke/main.js',
+        ...only,
+        service.url,
+      ]);
       await stopService(service);
       const lines = stdout.replace(/ [\d.]+ m?s$/gm, '').split('\n');
       expect(lines.slice(1, -2).sort()).toEqual(

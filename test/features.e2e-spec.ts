@@ -4,7 +4,7 @@ import request from 'supertest';
 import { openUpload } from './fixtures/http.js';
 import { parseLog } from './fixtures/log-records.js';
 import { runService, startService, stopService } from './fixtures/process.js';
-import { createProject, runNode } from './fixtures/project.js';
+import { createProject } from './fixtures/project.js';
 import { waitFor } from './fixtures/wait-for.js';
 
 /** The files of a feature, by path. */
@@ -158,11 +158,10 @@ describe('a folder in src/features', () => {
     expect(logged.filter((msg) => messages.includes(msg))).toEqual(messages);
   });
 
-  it('is ignored in build when it is not in src', async () => {
-    const stale = join(project, 'build/features/pet-old');
+  it('is ignored in dist when it is not in src', async () => {
+    const stale = join(project, 'dist/features/pet-old');
     await mkdir(stale);
     await writeFile(join(stale, 'pet-old.module.js'), 'throw new Error("stale");');
-    await runNode(project, 'scripts/bundle.js');
     const service = await startService({ cwd: project });
     expect((await stopService(service)).code).toBe(0);
     await rm(stale, { recursive: true });
@@ -170,18 +169,17 @@ describe('a folder in src/features', () => {
 
   describe('aborts start-up with one line when it', () => {
     const source = () => join(project, 'src/features/pet-twin');
-    const build = () => join(project, 'build/features/pet-twin');
+    const build = () => join(project, 'dist/features/pet-twin');
 
     /** Builds a second feature: the files of the first one with replacements. */
     async function addTwin(...replacements: [from: RegExp, to: string][]): Promise<void> {
       await mkdir(join(build(), 'dto'), { recursive: true });
       for (const path of Object.keys(PET_PROFILE)) {
         const name = path.replace('.ts', '.js');
-        let code = await readFile(join(project, 'build/features/pet-profile', name), 'utf8');
+        let code = await readFile(join(project, 'dist/features/pet-profile', name), 'utf8');
         for (const [from, to] of replacements) code = code.replaceAll(from, to);
         await writeFile(join(build(), name.replace('pet-profile', 'pet-twin')), code);
       }
-      await runNode(project, 'scripts/bundle.js');
     }
 
     beforeEach(async () => {
@@ -194,7 +192,6 @@ describe('a folder in src/features', () => {
     });
 
     it('has no module file', async () => {
-      await runNode(project, 'scripts/bundle.js');
       expect(await runService({ cwd: project })).toEqual({
         code: 1,
         stdout: '',
@@ -212,7 +209,6 @@ describe('a folder in src/features', () => {
       );
     });
 
-    // The bundler must not rename one of two classes with the same name.
     it('has a DTO with the name of another DTO', async () => {
       await addTwin(
         [/PetProfile(?=Module|Controller)/g, 'PetTwin'],

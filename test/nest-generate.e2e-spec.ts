@@ -74,7 +74,7 @@ describe('nest generate resource', () => {
     expect(await pets.text()).toBe('This action returns all pets');
     const owner = await fetch(`${service.url}/owners/7`, { method: 'DELETE' });
     expect(await owner.text()).toBe('This action removes a #7 owner');
-    expect(await run(process.execPath, 'dist/smoke.js', service.url)).toContain('GET /pets');
+    expect(await run(process.execPath, 'dist/smoke/main.js', service.url)).toContain('GET /pets');
     await stopService(service);
   });
 });

@@ -34,9 +34,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Runs dist/smoke.js until it exits. */
+/** Runs dist/smoke/main.js until it exits. */
 async function runSmoke(args: string[], input?: NodeJS.ReadableStream): Promise<Exit> {
-  const child = spawn(process.execPath, ['dist/smoke.js', ...args], {
+  const child = spawn(process.execPath, ['dist/smoke/main.js', ...args], {
     env: { PATH: process.env.PATH },
     stdio: 'pipe',
   });

@@ -56,7 +56,7 @@ describe('node dist/main.js', () => {
       'dist/features/faulty/faulty.module.js: the file could not be imported: Failed to import\n',
     );
     expect(stderr).toMatch(
-      /\[cause\]: Error: Failed to import\n +at src\/features\/faulty\/faulty\.module\.ts:4:9\n/,
+      /\[cause\]: Error: Failed to import\n +at <anonymous> \(\S+\/src\/features\/faulty\/faulty\.module\.ts:4:9\)\n/,
     );
   });
 
@@ -64,9 +64,7 @@ describe('node dist/main.js', () => {
     const { code, stderr } = await runService({ cwd: project, env: { FAULT: 'constructor' } });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^Error: Failed to construct\n {4}at new FaultyController \(/);
-    expect(stderr).toContain(`(${FAULTY_FILE}:10:`);
-    // The source map covers dependencies, too.
-    expect(stderr).toMatch(/node_modules\/@nestjs\/core\/injector\/injector\.js:\d+:\d+\)/);
+    expect(stderr).toContain(`/${FAULTY_FILE}:10:`);
   });
 
   it('logs the line of an error in a request handler', async () => {
@@ -75,9 +73,8 @@ describe('node dist/main.js', () => {
     const { stdout } = await stopService(service);
     const record = stdout.split('\n').find((line) => line.includes('Failed to read')) ?? '{}';
     const { err } = JSON.parse(record) as { err?: { stack: string } };
-    expect(err?.stack).toContain(
-      `Error: Failed to read\n    at FaultyController.read (${FAULTY_FILE}:15:11)\n`,
-    );
+    expect(err?.stack).toMatch(/^Error: Failed to read\n {4}at FaultyController\.read \(/);
+    expect(err?.stack).toContain(`/${FAULTY_FILE}:15:11)\n`);
   });
 
   it.each(['18.20.8', '20.18.3'])('rejects Node %s', async (version) => {

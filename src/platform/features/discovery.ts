@@ -10,16 +10,6 @@ import type { Feature } from './feature.js';
 
 type Exports = Record<string, unknown>;
 
-/** The exports of the features of the bundle by the names of their folders, sorted. */
-type BundledFeatures = Partial<Record<string, Exports>>;
-
-let bundledFeature: string | undefined;
-
-/** Called by the bundle before it runs each feature: see scripts/bundle.js. */
-export function startBundledFeature(name: string): void {
-  bundledFeature = name;
-}
-
 /**
  * Imports the module of each feature: the folder `pet-profile/` must contain `pet-profile.module.ts`,
  * which exports the class `PetProfileModule`.
@@ -31,28 +21,14 @@ export function startBundledFeature(name: string): void {
  */
 export async function discoverFeatures(directory: URL): Promise<Type[]> {
   const folder = relative(process.cwd(), fileURLToPath(directory));
-  const bundle = await importBundle(new URL('../features.js', directory), folder);
   // In watch mode the output still contains deleted features, and lacks folders without TypeScript files.
   const sources = new URL('../../src/features/', directory);
-  const names =
-    bundle && !existsSync(sources)
-      ? Object.keys(bundle)
-      : await readFolderNames(existsSync(sources) ? sources : directory);
   const features: Feature[] = [];
-  for (const name of names) features.push(await loadFeature(name, directory, folder, bundle));
+  for (const name of await readFolderNames(existsSync(sources) ? sources : directory)) {
+    features.push(await loadFeature(name, directory, folder));
+  }
   assertUniqueSchemaNames(features);
   return features.map(({ module }) => module);
-}
-
-async function importBundle(url: URL, folder: string): Promise<BundledFeatures | undefined> {
-  if (!existsSync(url)) return undefined;
-  try {
-    const { features } = (await import(url.href)) as { features: BundledFeatures };
-    return features;
-  } catch (error) {
-    if (bundledFeature === undefined) throw error;
-    throw createImportError(join(folder, getModulePath(bundledFeature)), error);
-  }
 }
 
 async function readFolderNames(directory: URL): Promise<string[]> {
@@ -64,12 +40,7 @@ async function readFolderNames(directory: URL): Promise<string[]> {
     .sort();
 }
 
-async function loadFeature(
-  name: string,
-  directory: URL,
-  folder: string,
-  bundle: BundledFeatures | undefined,
-): Promise<Feature> {
+async function loadFeature(name: string, directory: URL, folder: string): Promise<Feature> {
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
     throw new StartupError(
       `${join(folder, name)}: expected a feature folder in kebab-case such as pet-profile, found ${JSON.stringify(name)}`,
@@ -78,7 +49,7 @@ async function loadFeature(
   const className = `${name.replace(/(?:^|-)(.)/g, (_, letter: string) => letter.toUpperCase())}Module`;
   const path = getModulePath(name);
   const file = join(folder, path);
-  const exports = bundle ? bundle[name] : await importModule(new URL(path, directory), file);
+  const exports = await importModule(new URL(path, directory), file);
   if (exports === undefined) {
     throw new StartupError(
       `${file}: expected this file to export the class ${className}, found no file`,
@@ -113,13 +84,9 @@ async function importModule(url: URL, file: string): Promise<Exports | undefined
   try {
     return (await import(url.href)) as Exports;
   } catch (error) {
-    throw createImportError(file, error);
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error(`${file}: the file could not be imported: ${message}`, { cause: error });
   }
-}
-
-function createImportError(file: string, cause: unknown): Error {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return new Error(`${file}: the file could not be imported: ${message}`, { cause });
 }
 
 /** `@Module()` only stores the properties of its argument as metadata. */
