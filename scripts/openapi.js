@@ -10,7 +10,10 @@ const { createOpenApiDocument } = await import('../dist/platform/docs/openapi-do
 const { openLogDestination } = await import('../dist/platform/logging/log-output.js');
 const { parseSettings } = await import('../dist/platform/settings.js');
 const settings = parseSettings({ LOG_LEVEL: 'silent' });
-const app = await createApp(settings, { log: await openLogDestination(settings) });
+const app = await createApp(settings, {
+  log: await openLogDestination(settings),
+  preview: true,
+});
 await app.init();
 const source = `${JSON.stringify(await createOpenApiDocument(app), null, 2)}\n`;
 await app.close();

@@ -21,6 +21,8 @@ export interface AppOptions {
   log: LogDestination;
   /** Modules that replace the features in `src/features`. The smoke checks are always part of the application. */
   features?: ModuleMetadata['imports'];
+  /** Creates no providers and controllers, for tools that only read the OpenAPI document. */
+  preview?: boolean;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface AppOptions {
  */
 export async function createApp(
   settings: Settings,
-  { log, features }: AppOptions,
+  { log, features, preview = false }: AppOptions,
 ): Promise<NestExpressApplication> {
   const logger = createLogger(settings, log);
   const connections = new ConnectionTracker();
@@ -56,6 +58,7 @@ export async function createApp(
     adapter,
     {
       abortOnError: false,
+      preview,
       bodyParser: false,
       logger: createNestLogger(logger),
       routeConflictPolicy: { duplicate: 'error' },

@@ -1,21 +1,12 @@
 import { execFile, type ExecFileException, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  appendFile,
-  cp,
-  mkdir,
-  mkdtemp,
-  readdir,
-  readFile,
-  rm,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { jest } from '@jest/globals';
 import { startService, stopService } from './fixtures/process.js';
+import { copyProject, listSources } from './fixtures/project.js';
 import { waitFor } from './fixtures/wait-for.js';
 
 // Each run of the generator compiles the project.
@@ -80,17 +71,10 @@ let project: string;
 let originalFiles: Record<string, string>;
 
 beforeAll(async () => {
-  project = await mkdtemp(join(tmpdir(), 'petsage-generator-'));
-  const isSource = (path: string) => !/(^|\/)(\.git|node_modules|\.venv|build|dist)$/.test(path);
-  for (const name of (await readdir('.')).filter(isSource)) {
-    await cp(name, join(project, name), { recursive: true, filter: isSource });
-  }
-  await symlink(resolve('node_modules'), join(project, 'node_modules'));
+  project = await copyProject(await listSources());
+  // Removes the features that were not copied from the document.
+  await run('npm', ['run', 'openapi']);
   originalFiles = await readProject();
-});
-
-afterAll(async () => {
-  await rm(project, { recursive: true });
 });
 
 /** Reads every file of the project, except for build output. */
@@ -99,7 +83,7 @@ async function readProject(): Promise<Record<string, string>> {
   const paths = entries
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => relative(project, join(parentPath, name)))
-    .filter((path) => !/^(build|dist)\//.test(path));
+    .filter((path) => !path.startsWith('dist/'));
   const contents = paths.map(async (path) => [path, await readFile(join(project, path), 'utf8')]);
   return Object.fromEntries(await Promise.all(contents)) as Record<string, string>;
 }
@@ -174,20 +158,20 @@ describe('npm run feature', () => {
   });
 
   it('prints the files and the diff, and creates nothing, with --dry-run', async () => {
-    const { code, stdout } = await generate('pet_profile', '--description', 'x', '--dry-run');
+    const { code, stdout } = await generate('kennel_guest', '--description', 'x', '--dry-run');
     expect(code).toBe(0);
     const [files, diff] = splitDryRun(stdout);
     expect(files).toEqual([
-      'would create src/features/pet-profile/README.md',
-      'would create src/features/pet-profile/dto/pet-profile-status.dto.ts',
-      'would create src/features/pet-profile/pet-profile.controller.spec.ts',
-      'would create src/features/pet-profile/pet-profile.controller.ts',
-      'would create src/features/pet-profile/pet-profile.module.ts',
-      'would create src/features/pet-profile/pet-profile.service.spec.ts',
-      'would create src/features/pet-profile/pet-profile.service.ts',
-      'would create test/features/pet-profile.e2e-spec.ts',
+      'would create src/features/kennel-guest/README.md',
+      'would create src/features/kennel-guest/dto/kennel-guest-status.dto.ts',
+      'would create src/features/kennel-guest/kennel-guest.controller.spec.ts',
+      'would create src/features/kennel-guest/kennel-guest.controller.ts',
+      'would create src/features/kennel-guest/kennel-guest.module.ts',
+      'would create src/features/kennel-guest/kennel-guest.service.spec.ts',
+      'would create src/features/kennel-guest/kennel-guest.service.ts',
+      'would create test/features/kennel-guest.e2e-spec.ts',
     ]);
-    expect(diff).toContain('\n+    "/pet-profile/smoke-test": {\n');
+    expect(diff).toContain('\n+    "/kennel-guest/smoke-test": {\n');
     expect(diff).not.toMatch(/^-/m);
     expect(await readProject()).toEqual(originalFiles);
   });
@@ -312,7 +296,7 @@ describe('npm run feature', () => {
   it('changes nothing and removes its temporary files when interrupted', async () => {
     const temporary = await mkdtemp(join(tmpdir(), 'petsage-interrupted-'));
     const script = join(project, 'scripts/feature.js');
-    const child = spawn(process.execPath, [script, 'pet_profile', '--description', 'x'], {
+    const child = spawn(process.execPath, [script, 'kennel_guest', '--description', 'x'], {
       // The command works from any folder.
       cwd: tmpdir(),
       env: { ...process.env, TMPDIR: temporary },

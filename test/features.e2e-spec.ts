@@ -8,14 +8,14 @@ import { createProject } from './fixtures/project.js';
 import { waitFor } from './fixtures/wait-for.js';
 
 /** The files of a feature, by path. */
-const PET_PROFILE = {
-  'pet-profile.module.ts': `
+const KENNEL_GUEST = {
+  'kennel-guest.module.ts': `
     import { Module } from '@nestjs/common';
-    import { PetProfileController } from './pet-profile.controller.js';
+    import { KennelGuestController } from './kennel-guest.controller.js';
     import { RegistryIndicator } from './registry.indicator.js';
 
-    @Module({ controllers: [PetProfileController], providers: [RegistryIndicator] })
-    export class PetProfileModule {}`,
+    @Module({ controllers: [KennelGuestController], providers: [RegistryIndicator] })
+    export class KennelGuestModule {}`,
   'registry.indicator.ts': `
     import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
     import {
@@ -24,7 +24,7 @@ const PET_PROFILE = {
     } from '../../platform/health/readiness-check.decorator.js';
 
     @Injectable()
-    @ReadinessCheck({ name: 'pet_registry', optional: true })
+    @ReadinessCheck({ name: 'kennel_registry', optional: true })
     export class RegistryIndicator implements ReadinessIndicator, OnModuleDestroy {
       private readonly logger = new Logger(RegistryIndicator.name);
 
@@ -36,31 +36,31 @@ const PET_PROFILE = {
         this.logger.log('Released');
       }
     }`,
-  'pet-profile.controller.ts': `
+  'kennel-guest.controller.ts': `
     import { Body, Controller, Post } from '@nestjs/common';
     import { ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-    import { PetProfile } from './dto/pet-profile.dto.js';
+    import { KennelGuest } from './dto/kennel-guest.dto.js';
 
-    @ApiTags('Pet profile')
-    @Controller('pet-profile')
-    export class PetProfileController {
+    @ApiTags('Kennel guest')
+    @Controller('kennel-guest')
+    export class KennelGuestController {
       @Post()
       @ApiOperation({
-        operationId: 'addPetProfile',
+        operationId: 'addKennelGuest',
         summary: 'Add a pet profile',
         description: 'Returns the added profile.',
       })
-      @ApiCreatedResponse({ description: 'The added profile.', type: PetProfile })
-      add(@Body() profile: PetProfile): PetProfile {
+      @ApiCreatedResponse({ description: 'The added profile.', type: KennelGuest })
+      add(@Body() profile: KennelGuest): KennelGuest {
         return profile;
       }
     }`,
-  'dto/pet-profile.dto.ts': `
+  'dto/kennel-guest.dto.ts': `
     import { ApiProperty } from '@nestjs/swagger';
     import { Type } from 'class-transformer';
     import { IsInt, IsOptional, IsString, ValidateNested } from 'class-validator';
 
-    export class PetProfile {
+    export class KennelGuest {
       @ApiProperty({ example: 'Rex' })
       @IsString()
       name!: string;
@@ -69,11 +69,11 @@ const PET_PROFILE = {
       @IsInt()
       age!: number;
 
-      @ApiProperty({ description: 'The profile of the mother.', required: false, type: () => PetProfile })
+      @ApiProperty({ description: 'The profile of the mother.', required: false, type: () => KennelGuest })
       @IsOptional()
       @ValidateNested()
-      @Type(() => PetProfile)
-      mother?: PetProfile;
+      @Type(() => KennelGuest)
+      mother?: KennelGuest;
     }`,
 };
 
@@ -83,27 +83,23 @@ describe('a folder in src/features', () => {
   beforeAll(async () => {
     project = await createProject(
       Object.fromEntries(
-        Object.entries(PET_PROFILE).map(([path, source]) => [
-          `src/features/pet-profile/${path}`,
+        Object.entries(KENNEL_GUEST).map(([path, source]) => [
+          `src/features/kennel-guest/${path}`,
           source,
         ]),
       ),
     );
   });
 
-  afterAll(async () => {
-    await rm(project, { recursive: true });
-  });
-
   it('is served, validated and documented without another edit', async () => {
     const service = await startService({ cwd: project });
     await request(service.url)
-      .post('/pet-profile')
+      .post('/kennel-guest')
       .send({ name: 'Rex', age: 3, owner: 'me' })
       .expect(201, { name: 'Rex', age: 3 });
     const input = { age: 'three' };
     await request(service.url)
-      .post('/pet-profile')
+      .post('/kennel-guest')
       .send(input)
       .expect(422, {
         detail: [
@@ -120,9 +116,9 @@ describe('a folder in src/features', () => {
     expect(document.body).toMatchObject({
       paths: {
         '/system/healthz': {},
-        '/pet-profile': {
+        '/kennel-guest': {
           post: {
-            operationId: 'addPetProfile',
+            operationId: 'addKennelGuest',
             requestBody: {
               content: { 'application/json': { example: { name: 'Rex', age: 3 } } },
             },
@@ -140,9 +136,9 @@ describe('a folder in src/features', () => {
       .get('/system/readyz')
       .expect(200, {
         status: 'degraded',
-        checks: { event_loop: 'up', log: 'up', pet_registry: 'down' },
+        checks: { event_loop: 'up', log: 'up', kennel_registry: 'down' },
       });
-    const upload = await openUpload(service, 22, { path: '/pet-profile' });
+    const upload = await openUpload(service, 22, { path: '/kennel-guest' });
     service.process.kill('SIGTERM');
     await waitFor(() =>
       fetch(`${service.url}/system/healthz`).then(
@@ -159,26 +155,26 @@ describe('a folder in src/features', () => {
   });
 
   it('is ignored in dist when it is not in src', async () => {
-    const stale = join(project, 'dist/features/pet-old');
+    const stale = join(project, 'dist/features/kennel-old');
     await mkdir(stale);
-    await writeFile(join(stale, 'pet-old.module.js'), 'throw new Error("stale");');
+    await writeFile(join(stale, 'kennel-old.module.js'), 'throw new Error("stale");');
     const service = await startService({ cwd: project });
     expect((await stopService(service)).code).toBe(0);
     await rm(stale, { recursive: true });
   });
 
   describe('aborts start-up with one line when it', () => {
-    const source = () => join(project, 'src/features/pet-twin');
-    const build = () => join(project, 'dist/features/pet-twin');
+    const source = () => join(project, 'src/features/kennel-twin');
+    const build = () => join(project, 'dist/features/kennel-twin');
 
     /** Builds a second feature: the files of the first one with replacements. */
     async function addTwin(...replacements: [from: RegExp, to: string][]): Promise<void> {
       await mkdir(join(build(), 'dto'), { recursive: true });
-      for (const path of Object.keys(PET_PROFILE)) {
+      for (const path of Object.keys(KENNEL_GUEST)) {
         const name = path.replace('.ts', '.js');
-        let code = await readFile(join(project, 'dist/features/pet-profile', name), 'utf8');
+        let code = await readFile(join(project, 'dist/features/kennel-guest', name), 'utf8');
         for (const [from, to] of replacements) code = code.replaceAll(from, to);
-        await writeFile(join(build(), name.replace('pet-profile', 'pet-twin')), code);
+        await writeFile(join(build(), name.replace('kennel-guest', 'kennel-twin')), code);
       }
     }
 
@@ -196,45 +192,45 @@ describe('a folder in src/features', () => {
         code: 1,
         stdout: '',
         stderr:
-          'dist/features/pet-twin/pet-twin.module.js: expected this file to export the class PetTwinModule, found no file\n',
+          'dist/features/kennel-twin/kennel-twin.module.js: expected this file to export the class KennelTwinModule, found no file\n',
       });
     });
 
     it('has a route of another feature', async () => {
-      await addTwin([/PetProfile/g, 'PetTwin'], [/\/pet-profile(?=\.)/g, '/pet-twin']);
+      await addTwin([/KennelGuest/g, 'KennelTwin'], [/\/kennel-guest(?=\.)/g, '/kennel-twin']);
       const { code, stderr } = await runService({ cwd: project });
       expect(code).toBe(1);
       expect(stderr).toMatch(
-        /^[^\n]*Duplicate route: POST \/pet-profile is registered by both PetProfileController#add and PetTwinController#add\.[^\n]*\n$/,
+        /^[^\n]*Duplicate route: POST \/kennel-guest is registered by both KennelGuestController#add and KennelTwinController#add\.[^\n]*\n$/,
       );
     });
 
     it('has a DTO with the name of another DTO', async () => {
       await addTwin(
-        [/PetProfile(?=Module|Controller)/g, 'PetTwin'],
-        [/\/pet-profile(?=\.)/g, '/pet-twin'],
-        [/'pet-profile'/g, "'pet-twin'"],
+        [/KennelGuest(?=Module|Controller)/g, 'KennelTwin'],
+        [/\/kennel-guest(?=\.)/g, '/kennel-twin'],
+        [/'kennel-guest'/g, "'kennel-twin'"],
       );
       expect(await runService({ cwd: project })).toEqual({
         code: 1,
         stdout: '',
         stderr:
-          'dist/features/pet-twin/pet-twin.module.js: the DTO name PetProfile is already used in dist/features/pet-profile/pet-profile.module.js. Rename the class, or its @ApiSchema().\n',
+          'dist/features/kennel-twin/kennel-twin.module.js: the DTO name KennelGuest is already used in dist/features/kennel-guest/kennel-guest.module.js. Rename the class, or its @ApiSchema().\n',
       });
     });
 
     it('has a dependency that Nest cannot resolve', async () => {
       const provider = '{ provide: "twin", useFactory: () => 1, inject: ["unknown"] }';
       await addTwin(
-        [/PetProfile/g, 'PetTwin'],
-        [/pet-profile/g, 'pet-twin'],
+        [/KennelGuest/g, 'KennelTwin'],
+        [/kennel-guest/g, 'kennel-twin'],
         [/providers: \[/g, `providers: [${provider}, `],
       );
       const { code, stdout, stderr } = await runService({ cwd: project });
       expect(stdout).toContain('"context":"ExceptionHandler","err":{');
       expect(code).toBe(1);
       expect(stderr).toMatch(
-        /^Nest can't resolve dependencies of the twin [^\n]*PetTwinModule[^\n]*\n$/,
+        /^Nest can't resolve dependencies of the twin [^\n]*KennelTwinModule[^\n]*\n$/,
       );
     });
   });

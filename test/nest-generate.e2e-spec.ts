@@ -1,10 +1,10 @@
 import { execFile, type ExecFileException } from 'node:child_process';
-import { cp, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import type { OpenAPIObject, OperationObject } from '@nestjs/swagger';
 import { startService, stopService } from './fixtures/process.js';
+import { copyProject, listSources } from './fixtures/project.js';
 
 // Each test runs several compilers and linters.
 jest.setTimeout(600_000);
@@ -25,21 +25,10 @@ function run(command: string, ...args: string[]): Promise<string> {
 }
 
 beforeAll(async () => {
-  project = await mkdtemp(join(tmpdir(), 'petsage-nest-generate-'));
-  const excluded = new Set(['.git', 'node_modules', 'build', 'dist', 'coverage']);
-  const isSource = (path: string) => !/\/(node_modules|\.venv|dist)$/.test(path);
-  for (const name of await readdir('.')) {
-    if (excluded.has(name)) continue;
-    await cp(name, join(project, name), { recursive: true, filter: isSource });
-  }
-  await symlink(resolve('node_modules'), join(project, 'node_modules'));
-  for (const name of ['pets', 'features/owners']) {
+  project = await copyProject(await listSources());
+  for (const name of ['ferrets', 'features/keepers']) {
     await run('npx', 'nest', 'generate', 'resource', name, '--type', 'rest', '--crud');
   }
-});
-
-afterAll(async () => {
-  await rm(project, { recursive: true });
 });
 
 describe('nest generate resource', () => {
@@ -49,7 +38,7 @@ describe('nest generate resource', () => {
   });
 
   it('generates unit tests that pass', async () => {
-    const output = await run('npm', 'run', 'test:unit', '--', 'src/pets', 'features/owners');
+    const output = await run('npm', 'run', 'test:unit', '--', 'src/ferrets', 'features/keepers');
     expect(output).toContain('Tests:       4 passed, 4 total');
   });
 
@@ -63,18 +52,20 @@ describe('nest generate resource', () => {
     const ids = operations.map(({ operationId }) => operationId);
     expect(ids).toEqual([...new Set(ids)]);
     expect(Object.keys(paths)).toEqual(
-      expect.arrayContaining(['/pets', '/pets/{id}', '/owners', '/owners/{id}']),
+      expect.arrayContaining(['/ferrets', '/ferrets/{id}', '/keepers', '/keepers/{id}']),
     );
   });
 
   it('generates a service that starts and passes the smoke runner', async () => {
     await run('npm', 'run', 'build');
     const service = await startService({ cwd: project });
-    const pets = await fetch(`${service.url}/pets`);
-    expect(await pets.text()).toBe('This action returns all pets');
-    const owner = await fetch(`${service.url}/owners/7`, { method: 'DELETE' });
-    expect(await owner.text()).toBe('This action removes a #7 owner');
-    expect(await run(process.execPath, 'dist/smoke/main.js', service.url)).toContain('GET /pets');
+    const ferrets = await fetch(`${service.url}/ferrets`);
+    expect(await ferrets.text()).toBe('This action returns all ferrets');
+    const keeper = await fetch(`${service.url}/keepers/7`, { method: 'DELETE' });
+    expect(await keeper.text()).toBe('This action removes a #7 keeper');
+    expect(await run(process.execPath, 'dist/smoke/main.js', service.url)).toContain(
+      'GET /ferrets',
+    );
     await stopService(service);
   });
 });

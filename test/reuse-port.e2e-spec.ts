@@ -1,8 +1,10 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import request from 'supertest';
 import { getPort } from './fixtures/http.js';
 import { runService, startService, stopService } from './fixtures/process.js';
+import { copyBuild } from './fixtures/project.js';
 import { waitFor } from './fixtures/wait-for.js';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -52,9 +54,12 @@ describe('REUSE_PORT=true', () => {
   (isSupported && canMigrate ? it : it.skip)(
     'loses no request while processes drain, with net.ipv4.tcp_migrate_req=1',
     async () => {
-      const command = [process.execPath, 'test/fixtures/drain-under-load.js'];
+      const command = [process.execPath, resolve('test/fixtures/drain-under-load.js')];
       const args = [...runInNamespace, ...command];
-      const { stdout } = await promisify(execFile)('unshare', args, { timeout: 50_000 });
+      const { stdout } = await promisify(execFile)('unshare', args, {
+        cwd: await copyBuild(),
+        timeout: 50_000,
+      });
       expect(JSON.parse(stdout)).toMatchObject({ errors: [] });
     },
   );

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { runService, startService, stopService } from './fixtures/process.js';
 import { createProject } from './fixtures/project.js';
@@ -43,10 +42,6 @@ describe('node dist/main.js', () => {
 
   beforeAll(async () => {
     project = await createProject({ [FAULTY_FILE]: FAULTY_MODULE });
-  });
-
-  afterAll(async () => {
-    await rm(project, { recursive: true });
   });
 
   it('prints the file and the line of an error while a feature is imported', async () => {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { stripVTControlCharacters } from 'node:util';
+import { copyBuild } from './fixtures/project.js';
 import { waitFor } from './fixtures/wait-for.js';
 
 // The `script` command of util-linux provides the terminal.
@@ -14,6 +15,7 @@ describeOnLinux('Log on a terminal', () => {
   async function start(env: Record<string, string> = {}): Promise<string> {
     output = '';
     terminal = spawn('script', ['-qec', `exec '${process.execPath}' dist/main.js`, '/dev/null'], {
+      cwd: await copyBuild(),
       env: { PATH: process.env.PATH, PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
       detached: true,

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -16,14 +15,14 @@ import { type ReceivedSpan, startSpanReceiver } from './fixtures/span-receiver.j
 import { waitFor } from './fixtures/wait-for.js';
 
 /** A feature that calls another service, with fetch() and with node:http. */
-const PETS_MODULE = `import { get } from 'node:http';
+const FERRETS_MODULE = `import { get } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Controller, Get, Logger, Module } from '@nestjs/common';
 import { HeaderPropagationService } from '../../platform/http/header-propagation.service.js';
 
-@Controller('pets')
-class PetsController {
-  private readonly logger = new Logger(PetsController.name);
+@Controller('ferrets')
+class FerretsController {
+  private readonly logger = new Logger(FerretsController.name);
 
   constructor(private readonly headerPropagation: HeaderPropagationService) {}
 
@@ -45,8 +44,8 @@ class PetsController {
   }
 }
 
-@Module({ controllers: [PetsController] })
-export class PetsModule {}
+@Module({ controllers: [FerretsController] })
+export class FerretsModule {}
 `;
 
 const AGENT = resolve('test/fixtures/tracing-agent.js');
@@ -75,15 +74,14 @@ let upstream: Server;
 let upstreamUrl: string;
 
 beforeAll(async () => {
-  project = await createProject({ 'src/features/pets/pets.module.ts': PETS_MODULE });
+  project = await createProject({ 'src/features/ferrets/ferrets.module.ts': FERRETS_MODULE });
   // Responds with the headers that it receives.
   upstream = createServer((req, res) => res.end(JSON.stringify(req.headers)));
   upstreamUrl = `http://127.0.0.1:${await listen(upstream)}`;
 });
 
-afterAll(async () => {
+afterAll(() => {
   upstream.close();
-  await rm(project, { recursive: true });
 });
 
 describe.each([
@@ -108,11 +106,11 @@ describe.each([
       },
     });
     port = getPort(service);
-    const read = request(service.url).get('/pets/7?a=b').set('X-Request-Id', 'read');
+    const read = request(service.url).get('/ferrets/7?a=b').set('X-Request-Id', 'read');
     upstreamHeaders = (await read.set(TRACE_CONTEXT).expect(200)).body as IncomingHttpHeaders[];
-    await request(service.url).get('/pets/fail').set('X-Request-Id', 'fail').expect(500);
+    await request(service.url).get('/ferrets/fail').set('X-Request-Id', 'fail').expect(500);
     await request(service.url).get('/nope').set('X-Request-Id', 'unknown').expect(404);
-    await request(service.url).post('/pets/7').set('X-Request-Id', 'method').expect(405);
+    await request(service.url).post('/ferrets/7').set('X-Request-Id', 'method').expect(405);
     const upload = await openUpload(service, 9, { headers: 'X-Request-Id: aborted\r\n' });
     upload.destroy();
     await waitFor(() => receiver.spans.length >= 7).finally(receiver.close);
@@ -131,23 +129,23 @@ describe.each([
   }
 
   it('names the span of a request after its route', () => {
-    expect(findServerSpan('/pets/7')).toEqual({
+    expect(findServerSpan('/ferrets/7')).toEqual({
       traceId: TRACE_ID,
       spanId: expect.stringMatching(SPAN_ID) as string,
       parentSpanId: CALLER_SPAN_ID,
-      name: 'GET /pets/:id',
+      name: 'GET /ferrets/:id',
       kind: SERVER,
       attributes: {
         'client.address': '127.0.0.1',
         'http.request.method': 'GET',
         'http.response.status_code': 200,
-        'http.route': '/pets/:id',
+        'http.route': '/ferrets/:id',
         'network.peer.address': '127.0.0.1',
         'network.peer.port': expect.any(Number) as number,
         'network.protocol.version': '1.1',
         'server.address': '127.0.0.1',
         'server.port': port,
-        'url.path': '/pets/7',
+        'url.path': '/ferrets/7',
         'url.query': 'a=b',
         'url.scheme': 'http',
       },
@@ -156,16 +154,16 @@ describe.each([
   });
 
   it('sets the error status of a span whose response is a 500', () => {
-    expect(findServerSpan('/pets/fail')).toMatchObject({
-      name: 'GET /pets/fail',
-      attributes: { 'http.route': '/pets/fail', 'http.response.status_code': 500 },
+    expect(findServerSpan('/ferrets/fail')).toMatchObject({
+      name: 'GET /ferrets/fail',
+      attributes: { 'http.route': '/ferrets/fail', 'http.response.status_code': 500 },
       status: { code: ERROR },
     });
   });
 
   it.each([
     ['GET', '/nope', 404],
-    ['POST', '/pets/7', 405],
+    ['POST', '/ferrets/7', 405],
   ])('sets no route for %s %s, which is a %s', (method, path, status) => {
     const span = findServerSpan(path, method);
     expect(span).toMatchObject({
@@ -190,21 +188,21 @@ describe.each([
       span_id: span?.spanId,
       trace_flags: '01',
     });
-    const failed = toIds('fail', findServerSpan('/pets/fail'));
-    const read = toIds('read', findServerSpan('/pets/7'));
+    const failed = toIds('fail', findServerSpan('/ferrets/fail'));
+    const read = toIds('read', findServerSpan('/ferrets/7'));
     expect(records.filter(({ requestId }) => requestId !== undefined)).toMatchObject([
-      { context: 'PetsController', ...read },
+      { context: 'FerretsController', ...read },
       { context: 'RequestLog', ...read },
       { context: 'ErrorFilter', ...failed },
       { context: 'RequestLog', ...failed },
       { context: 'RequestLog', ...toIds('unknown', findServerSpan('/nope')) },
-      { context: 'RequestLog', ...toIds('method', findServerSpan('/pets/7', 'POST')) },
+      { context: 'RequestLog', ...toIds('method', findServerSpan('/ferrets/7', 'POST')) },
       { msg: 'Request aborted', ...toIds('aborted', findServerSpan(ECHO, 'POST')) },
     ]);
   });
 
   it('passes the trace on to other services', () => {
-    const server = findServerSpan('/pets/7');
+    const server = findServerSpan('/ferrets/7');
     const clients = spans.filter(({ kind }) => kind === CLIENT);
     expect(clients).toMatchObject([
       { traceId: TRACE_ID, parentSpanId: server?.spanId },
@@ -243,7 +241,7 @@ describe('with METRICS_PORT and an OpenTelemetry SDK', () => {
 describe('without an OpenTelemetry SDK', () => {
   it("logs the caller's trace id, and passes the caller's trace context on", async () => {
     const service = await startService({ cwd: project, env: { UPSTREAM_URL: upstreamUrl } });
-    const read = request(service.url).get('/pets/7').set('X-Request-Id', 'read');
+    const read = request(service.url).get('/ferrets/7').set('X-Request-Id', 'read');
     const expected = { 'x-request-id': 'read', ...TRACE_CONTEXT };
     expect((await read.set(TRACE_CONTEXT).expect(200)).body).toMatchObject([expected, expected]);
     const records = parseLog((await stopService(service)).stdout).filter(

@@ -1,13 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import { jest } from '@jest/globals';
+import { copyProject } from './fixtures/project.js';
 
 // Each save compiles the project and starts a process.
 jest.setTimeout(600_000);
@@ -100,9 +100,7 @@ describe('npm run start:dev', () => {
   }
 
   beforeAll(async () => {
-    project = await mkdtemp(join(tmpdir(), 'petsage-watch-'));
-    for (const path of PROJECT_FILES) await cp(path, join(project, path), { recursive: true });
-    await symlink(resolve('node_modules'), join(project, 'node_modules'));
+    project = await copyProject(PROJECT_FILES);
     const PORT = String(await findFreePort());
     url = `http://127.0.0.1:${PORT}`;
     watcher = spawn('npm', ['run', 'start:dev'], {
@@ -128,8 +126,10 @@ describe('npm run start:dev', () => {
   });
 
   afterAll(async () => {
-    if (watcher.exitCode === null && watcher.signalCode === null) kill('SIGKILL');
-    await rm(project, { recursive: true, maxRetries: 5 });
+    if (watcher.exitCode !== null || watcher.signalCode !== null) return;
+    const exit = once(watcher, 'exit');
+    kill('SIGKILL');
+    await exit;
   });
 
   function kill(signal: NodeJS.Signals): void {
@@ -178,10 +178,10 @@ describe('npm run start:dev', () => {
   });
 
   it('serves a generated feature, and stops serving it when it is removed', async () => {
-    const isServed = async () => (await read('/openapi.json'))?.includes('"/pet-profile');
-    await run('feature', '--', 'pet_profile', '--description', 'Profiles of pets');
+    const isServed = async () => (await read('/openapi.json'))?.includes('"/kennel-guest');
+    await run('feature', '--', 'kennel_guest', '--description', 'Profiles of pets');
     await waitFor(async () => (await isServed()) === true);
-    await run('feature', '--', '--remove', 'pet_profile');
+    await run('feature', '--', '--remove', 'kennel_guest');
     await waitFor(async () => (await isServed()) === false);
   });
 
