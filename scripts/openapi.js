@@ -9,14 +9,19 @@ const { createApp } = await import('../dist/app.js');
 const { createOpenApiDocument } = await import('../dist/platform/docs/openapi-document.js');
 const { openLogDestination } = await import('../dist/platform/logging/log-output.js');
 const { parseSettings } = await import('../dist/platform/settings.js');
+const { formatStartupError } = await import('../dist/platform/startup-error.js');
 const settings = parseSettings({ LOG_LEVEL: 'silent' });
-const app = await createApp(settings, {
-  log: await openLogDestination(settings),
-  preview: true,
-});
-await app.init();
-const source = `${JSON.stringify(await createOpenApiDocument(app), null, 2)}\n`;
-await app.close();
+let source = '';
+try {
+  const log = await openLogDestination(settings);
+  const app = await createApp(settings, { log, preview: true });
+  await app.init();
+  source = `${JSON.stringify(await createOpenApiDocument(app), null, 2)}\n`;
+  await app.close();
+} catch (error) {
+  console.error(formatStartupError(error));
+  process.exit(1);
+}
 
 if (process.argv.includes('--check')) {
   const committed = await readFile(FILE, 'utf8').catch(() => undefined);
