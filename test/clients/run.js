@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /** The program that the commands of a language need. */
@@ -22,7 +22,9 @@ for (const language of requested) {
   process.exit(2);
 }
 
-const service = spawn(process.execPath, ['dist/main.js'], {
+const service = spawn(process.execPath, [resolve('dist/main.js')], {
+  // The service would read .env in the project folder.
+  cwd: import.meta.dirname,
   env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: '0', SHUTDOWN_DELAY_MS: '0' },
   stdio: ['ignore', 'pipe', 'inherit'],
 });
