@@ -1,0 +1,81 @@
+// npm run test:features: runs the test suite in a temporary copy of the project with added features, to prove
+// that no test of the platform depends on which features exist. Arguments are passed on to Jest.
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+
+const ROOT = join(import.meta.dirname, '..');
+const EXCLUDED = new Set(['.dev', '.git', '.venv', 'coverage', 'dist', 'node_modules']);
+
+/** A feature of the tests, as a developer writes it by hand. */
+const HAND_WRITTEN = 'test/fixtures/features/adoptions';
+
+const copy = mkdtempSync(join(tmpdir(), 'petsage-with-features-'));
+try {
+  for (const name of readdirSync(ROOT).filter((name) => !EXCLUDED.has(name))) {
+    cpSync(join(ROOT, name), join(copy, name), {
+      recursive: true,
+      filter: (path) => !EXCLUDED.has(basename(path)),
+    });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'), 'junction');
+
+  run('npm', 'run', 'feature', '--', 'pet_profile', '--description', 'Profiles of pets');
+  run(
+    'npm',
+    'run',
+    'feature',
+    '--',
+    'vaccination',
+    '--description',
+    'Vaccinations',
+    '--field',
+    'vaccine:string(1..80)',
+    '--field',
+    'date:date',
+    '--field',
+    'doses:int(1..9)?',
+  );
+  run('npx', 'nest', 'generate', 'resource', 'clinics', '--type', 'rest', '--crud');
+  addHandWrittenFeature();
+  run('npm', 'run', 'check:fix');
+  run('npm', 'run', 'check');
+  run('npm', 'test', '--', ...process.argv.slice(2));
+} finally {
+  rmSync(copy, { recursive: true });
+}
+
+function addHandWrittenFeature() {
+  const folder = join(copy, 'src/features', basename(HAND_WRITTEN));
+  cpSync(join(ROOT, HAND_WRITTEN), folder, { recursive: true });
+  for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (!path.endsWith('.ts')) continue;
+    const file = join(folder, path);
+    writeFileSync(
+      file,
+      readFileSync(file, 'utf8').replaceAll('../../../../src/platform/', '../../platform/'),
+    );
+  }
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ */
+function run(command, ...args) {
+  // Without standard input, Nest's CLI does not ask for missing options.
+  const { status } = spawnSync(command, args, {
+    cwd: copy,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (status !== 0) throw new Error(`${[command, ...args].join(' ')} failed in ${copy}`);
+}
