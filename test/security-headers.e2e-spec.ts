@@ -64,7 +64,7 @@ describe('the security headers', () => {
       (line) => !/^(Cross-Origin-Opener|Origin-Agent)/.test(line),
     );
     docs[0] =
-      "Content-Security-Policy: default-src 'none';script-src 'self';style-src 'self' 'unsafe-inline';img-src 'self' data:;connect-src 'self';base-uri 'none';form-action 'none';frame-ancestors 'none'";
+      "Content-Security-Policy: default-src 'none';script-src 'self';style-src 'self' 'unsafe-inline';img-src 'self' data: blob:;connect-src 'self';base-uri 'none';form-action 'none';frame-ancestors 'none'";
     expect(await readSecurityHeaders(requestLines)).toEqual([status, docs]);
   });
 });

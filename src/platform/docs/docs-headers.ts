@@ -2,8 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import helmet from 'helmet';
 
 /**
- * Swagger UI loads scripts and styles from this server, uses inline styles and `data:` images, and calls
- * this server. There is no `upgrade-insecure-requests`, because the page must work without TLS.
+ * Swagger UI loads scripts and styles from this server, uses inline styles and `data:` images, shows
+ * images in responses from `blob:` URLs, and calls this server. There is no `upgrade-insecure-requests`,
+ * because the page must work without TLS.
  */
 const setContentSecurityPolicy = helmet.contentSecurityPolicy({
   useDefaults: false,
@@ -11,7 +12,7 @@ const setContentSecurityPolicy = helmet.contentSecurityPolicy({
     defaultSrc: ["'none'"],
     scriptSrc: ["'self'"],
     styleSrc: ["'self'", "'unsafe-inline'"],
-    imgSrc: ["'self'", 'data:'],
+    imgSrc: ["'self'", 'data:', 'blob:'],
     connectSrc: ["'self'"],
     baseUri: ["'none'"],
     formAction: ["'none'"],
