@@ -90,7 +90,7 @@ assert.equal(
 );
 assert(job.containers[0].command.includes(`$(${job.containers[0].env[0].name})`));
 assert.equal(job.containers[0].command.at(-1), `http://${find('Service').metadata.name}`);
-process.stdout.write(`${manifests.length} manifests are valid and match each other and the API\n`);
+console.log(`${manifests.length} manifests are valid and match each other and the API`);
 
 /**
  * @param {string} folder

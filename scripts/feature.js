@@ -95,7 +95,7 @@ try {
 async function main() {
   const options = parseArguments();
   if (options.help) {
-    process.stdout.write(HELP);
+    console.log(HELP.trimEnd());
   } else if (options.remove !== undefined) {
     await removeFeature(options.remove, options);
   } else {
@@ -351,7 +351,7 @@ function printDocumentDiff(document) {
   const diff = createTwoFilesPatch('a/openapi.json', 'b/openapi.json', current, document, '', '', {
     headerOptions: FILE_HEADERS_ONLY,
   });
-  process.stdout.write(diff);
+  console.log(diff.trimEnd());
 }
 
 /**

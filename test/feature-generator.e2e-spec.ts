@@ -157,6 +157,13 @@ describe('npm run feature', () => {
     }
   });
 
+  it('succeeds when the reader of its output closes the pipe', async () => {
+    const child = spawn(process.execPath, ['scripts/feature.js', '--help'], { cwd: project });
+    child.stdout.destroy();
+    const [[code], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)]);
+    expect([code, stderr]).toEqual([0, '']);
+  });
+
   it('prints the files and the diff, and creates nothing, with --dry-run', async () => {
     const { code, stdout } = await generate('kennel_guest', '--description', 'x', '--dry-run');
     expect(code).toBe(0);
