@@ -5,13 +5,23 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { getMetadataStorage } from 'class-validator';
 import { parseAllDocuments } from 'yaml';
 
 const PROJECT = join(import.meta.dirname, '..');
 
+// The types are those of the sources, because the type check runs without a build.
+/** @type {typeof import('../src/platform/settings.js')} */
+const { parseSettings, Settings } = await import(join(PROJECT, 'dist/platform/settings.js'));
+
 const manifests = ['', 'smoke-test', 'monitoring'].flatMap(render);
 for (const manifest of manifests) await validate(manifest);
 checkTypes(manifests);
+for (const { kind, spec } of manifests) {
+  const { initContainers = [], containers = [] } = spec?.template?.spec ?? {};
+  for (const each of [...initContainers, ...containers])
+    checkVariables(`${kind} ${each.name}`, each);
+}
 
 /** @param {string} kind */
 const find = (kind) => {
@@ -115,6 +125,28 @@ async function validate(manifest) {
   const { module, kind } = findModel(manifest);
   const { [kind]: Model } = await import(module);
   new Model(manifest).validate();
+}
+
+/**
+ * Asserts that the environment variables of a container are settings of the service with a valid value,
+ * unless Node.js, OpenTelemetry, or the command of the container reads them.
+ *
+ * @param {string} title
+ * @param {any} container
+ */
+function checkVariables(title, { env = [], command = [], args = [] }) {
+  const argumentList = [...command, ...args].join('\n');
+  /** @type {{ name: string, value?: string }[]} */
+  const variables = env.filter(
+    (/** @type {{ name: string }} */ { name }) =>
+      !/^(NODE|OTEL)_/.test(name) && !argumentList.includes(`$(${name})`),
+  );
+  const rules = getMetadataStorage().getTargetValidationMetadatas(Settings, '', false, false);
+  const settings = new Set(rules.map(({ propertyName }) => propertyName));
+  for (const { name } of variables) {
+    assert(settings.has(name), `${title}: expected a setting of the service, found ${name}`);
+  }
+  parseSettings(Object.fromEntries(variables.map(({ name, value }) => [name, value])));
 }
 
 /**
