@@ -18,6 +18,10 @@ const manifests = ['', 'smoke-test', 'monitoring'].flatMap(render);
 for (const manifest of manifests) await validate(manifest);
 checkTypes(manifests);
 for (const { kind, spec } of manifests) {
+  // The API server drops them, so each `kubectl apply` would report a change.
+  assert(!/:(\[\]|null)/.test(JSON.stringify(spec)), `${kind}: expected no empty list or null`);
+}
+for (const { kind, spec } of manifests) {
   const { initContainers = [], containers = [] } = spec?.template?.spec ?? {};
   for (const each of [...initContainers, ...containers])
     checkVariables(`${kind} ${each.name}`, each);
