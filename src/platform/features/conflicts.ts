@@ -1,8 +1,4 @@
-import type { DynamicModule, Type } from '@nestjs/common';
-import { MODULE_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
-import { MetadataScanner } from '@nestjs/core';
 import { RouteConflictDetector } from '@nestjs/core/router/route-conflict-detector.js';
-import { DECORATORS } from '@nestjs/swagger';
 import { InfoResponseDto } from '../health/dto/info-response.dto.js';
 import { NotReadyResponseDto } from '../health/dto/not-ready-response.dto.js';
 import { ReadyResponseDto } from '../health/dto/ready-response.dto.js';
@@ -13,6 +9,7 @@ import {
 } from '../http/error-response.dto.js';
 import { StartupError } from '../startup-error.js';
 import type { Feature } from './feature.js';
+import { findSchemas, getSchemaName, type SchemaDefinition } from './schema-names.js';
 
 const PLATFORM_DTOS = [
   HttpErrorDto,
@@ -48,94 +45,30 @@ function getRouteKey({ method, path }: ResolvedRoutes[number]): string {
   return `${method} ${path}`;
 }
 
-const PLAIN_TYPES = new Set<unknown>([String, Number, Boolean, Array, Object, Date]);
-
 /**
- * Asserts that no two DTO classes have the same schema name. The OpenAPI document would contain only the
- * last one, with nothing but a warning from `@nestjs/swagger`. Duplicate routes are detected by Nest.
+ * Asserts that no two DTO classes, and no two different enums, have the same schema name. The OpenAPI
+ * document would contain only one of them, with nothing but a warning from `@nestjs/swagger`. Duplicate
+ * routes are detected by Nest.
  *
  * @throws Error that names the schema and the files of both features
  */
 export function assertUniqueSchemaNames(features: Feature[]): void {
-  const owners = new Map<string, { dto: Type; file: string }>(
-    PLATFORM_DTOS.map((dto) => [getSchemaName(dto), { dto, file: 'the platform' }]),
+  const owners = new Map<string, { definition: SchemaDefinition; file: string }>(
+    PLATFORM_DTOS.map((dto) => [getSchemaName(dto), { definition: dto, file: 'the platform' }]),
   );
   for (const { module, file } of features) {
-    for (const dto of findDtos(module)) {
-      const name = getSchemaName(dto);
+    for (const [definition, name] of findSchemas(module)) {
       const owner = owners.get(name);
-      if (owner !== undefined && owner.dto !== dto) {
+      if (owner !== undefined && owner.definition !== definition) {
+        const [kind, solution] =
+          typeof definition === 'string'
+            ? ['enum', 'Rename its enumName']
+            : ['DTO', 'Rename the class, or its @ApiSchema()'];
         throw new StartupError(
-          `${file}: the DTO name ${name} is already used in ${owner.file}. Rename the class, or its @ApiSchema().`,
+          `${file}: the ${kind} name ${name} is already used in ${owner.file}. ${solution}.`,
         );
       }
-      owners.set(name, { dto, file });
+      owners.set(name, { definition, file });
     }
-  }
-}
-
-function getSchemaName(dto: Type): string {
-  const [schema] = (Reflect.getMetadata(DECORATORS.API_SCHEMA, dto) ?? []) as { name?: string }[];
-  return schema?.name ?? dto.name;
-}
-
-/** Finds the DTOs of all handlers' parameters and responses, and the DTOs that these contain. */
-function findDtos(module: Type): Set<Type> {
-  const dtos = new Set<Type>();
-  for (const controller of findControllers(module)) {
-    const methods = controller.prototype as Record<string, object>;
-    for (const name of new MetadataScanner().getAllMethodNames(methods)) {
-      const handler = methods[name];
-      if (handler === undefined || !Reflect.hasMetadata(PATH_METADATA, handler)) continue;
-      collectDtos(Reflect.getMetadata('design:paramtypes', methods, name), dtos);
-      const responses = (Reflect.getMetadata(DECORATORS.API_RESPONSE, handler) ?? {}) as object;
-      for (const { type } of Object.values(responses) as { type?: unknown }[]) {
-        collectDtos(type, dtos);
-      }
-    }
-  }
-  return dtos;
-}
-
-/** Finds the controllers of a module and of the modules that it imports. */
-function findControllers(module: object, visited = new Set<object>()): Type[] {
-  if (visited.has(module)) return [];
-  visited.add(module);
-  const dynamic = module as Partial<DynamicModule>;
-  const controllers = [
-    ...((Reflect.getMetadata(MODULE_METADATA.CONTROLLERS, module) ?? []) as Type[]),
-    ...(dynamic.controllers ?? []),
-  ];
-  const imports = [
-    ...((Reflect.getMetadata(MODULE_METADATA.IMPORTS, module) ?? []) as object[]),
-    ...(dynamic.imports ?? []),
-    ...(dynamic.module ? [dynamic.module] : []),
-  ];
-  return [...controllers, ...imports.flatMap((imported) => findControllers(imported, visited))];
-}
-
-function collectDtos(type: unknown, dtos: Set<Type>): void {
-  if (Array.isArray(type)) {
-    for (const item of type) collectDtos(item, dtos);
-  }
-  if (typeof type !== 'function' || PLAIN_TYPES.has(type) || dtos.has(type as Type)) return;
-  const prototype = type.prototype as object | undefined;
-  if (prototype === undefined) {
-    // A lazy type, as in `type: () => OwnerDto`.
-    collectDtos((type as () => unknown)(), dtos);
-    return;
-  }
-  const properties = Reflect.getMetadata(DECORATORS.API_MODEL_PROPERTIES_ARRAY, prototype) as
-    string[] | undefined;
-  if (properties === undefined) return;
-  dtos.add(type as Type);
-  for (const property of properties) {
-    const options = Reflect.getMetadata(
-      DECORATORS.API_MODEL_PROPERTIES,
-      prototype,
-      // Names are stored with a leading colon.
-      property.slice(1),
-    ) as { type?: unknown };
-    collectDtos(options.type, dtos);
   }
 }
