@@ -2,29 +2,34 @@
 #   docker build --build-arg GIT_REVISION="$(git rev-parse HEAD)" --tag petsage-api:1.0.0 .
 #   docker run --rm --read-only --publish 8000:8000 petsage-api:1.0.0
 
-# The base image of both stages. Renovate updates the digest.
+# The base image of all stages. Renovate updates the digest.
 ARG NODE_IMAGE=node:24-slim@sha256:0e0ff40c39bc087845bfb27465a0df4ea419520094bc35842ff83dd8cbe6f9b6
 
-# Compiles and bundles the sources.
+# Compiles the sources, and copies the assets of nest-cli.json.
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY schematics schematics
 RUN npm ci --ignore-scripts
 COPY nest-cli.json tsconfig.json tsconfig.build.json ./
-COPY scripts/bundle.js scripts/
 COPY src src
-# The page loads none of the removed files.
-RUN npm run build \
-  && rm node_modules/swagger-ui-dist/*.map node_modules/swagger-ui-dist/swagger-ui-es-*.js
+RUN npm run build
+
+# Installs the production dependencies, without files that only development reads: source maps, type declarations,
+# the modules of Swagger UI for bundlers, and TypeScript, which the compiler plugin of @nestjs/swagger needs.
+FROM ${NODE_IMAGE} AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts
+RUN find node_modules -type f \( -name '*[jst]s.map' -o -name '*.d.ts' -o -name '*.d.[cm]ts' \) -delete \
+  && rm -rf node_modules/typescript node_modules/swagger-ui-dist/swagger-ui-es-*
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production
 WORKDIR /app
 # The files belong to root, so the process cannot modify them.
 COPY package.json ./
-# The packages that scripts/bundle.js does not bundle.
-COPY --from=build /app/node_modules/swagger-ui-dist node_modules/swagger-ui-dist
+COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 # The user `node`, as a number: Kubernetes verifies runAsNonRoot only for numeric users.
 USER 1000:1000
