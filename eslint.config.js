@@ -10,6 +10,8 @@ export default defineConfig(
       'bench/peers/.venv/',
       'bench/peers/nest/',
       'test/clients/typescript/',
+      // Its packages are not installed.
+      'test/fixtures/features/third-party/',
       '.dev/',
       'dist/',
       'coverage/',

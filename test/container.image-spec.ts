@@ -9,9 +9,13 @@ import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { findFreePort, openUpload } from './fixtures/http.js';
+import { assertThirdPartyWorks, createThirdPartyProject } from './fixtures/third-party-project.js';
 import { waitFor } from './fixtures/wait-for.js';
 
 const IMAGE = 'petsage-api:test';
+
+/** The image of the project with a feature that adds dependencies and assets. */
+const THIRD_PARTY_IMAGE = 'petsage-api:test-third-party';
 
 /** A commit that only the build argument contains. */
 const REVISION = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00';
@@ -64,10 +68,7 @@ beforeAll(async () => {
   await promisify(execFile)('haproxy', ['-v']).catch((error: unknown) => {
     throw new Error('These tests need HAProxy. Install the package haproxy.', { cause: error });
   });
-  const { NODE_IMAGE } = process.env;
-  const base = NODE_IMAGE === undefined ? [] : ['--build-arg', `NODE_IMAGE=${NODE_IMAGE}`];
-  const revision = ['--build-arg', `GIT_REVISION=${REVISION}`];
-  await docker('build', ...base, ...revision, '--tag', IMAGE, '.');
+  await buildImage(IMAGE, '.');
   image = await inspectImage(IMAGE);
 }, BUILD_TIMEOUT_MS);
 
@@ -85,6 +86,14 @@ async function docker(...args: string[]): Promise<string> {
   return stdout.trimEnd();
 }
 
+/** Builds the image of a project. */
+async function buildImage(name: string, project: string): Promise<void> {
+  const { NODE_IMAGE } = process.env;
+  const base = NODE_IMAGE === undefined ? [] : ['--build-arg', `NODE_IMAGE=${NODE_IMAGE}`];
+  const revision = ['--build-arg', `GIT_REVISION=${REVISION}`];
+  await docker('build', ...base, ...revision, '--tag', name, project);
+}
+
 async function inspectImage(name: string): Promise<Image> {
   const [found] = JSON.parse(await docker('image', 'inspect', name)) as [Image];
   return found;
@@ -92,7 +101,11 @@ async function inspectImage(name: string): Promise<Image> {
 
 /** Starts a container and returns its id. */
 async function startContainer(...options: string[]): Promise<string> {
-  const id = await docker('run', '--detach', ...options, IMAGE);
+  return startContainerOf(IMAGE, ...options);
+}
+
+async function startContainerOf(name: string, ...options: string[]): Promise<string> {
+  const id = await docker('run', '--detach', ...options, name);
   containers.add(id);
   return id;
 }
@@ -212,6 +225,28 @@ describe('the image', () => {
   it('is unhealthy if nothing listens', async () => {
     const [, ...command] = image.Config.Healthcheck.Test;
     await expect(docker('run', '--rm', IMAGE, ...command)).rejects.toMatchObject({ code: 1 });
+  });
+});
+
+describe('the image with a feature that adds dependencies and assets', () => {
+  let project: string;
+
+  beforeAll(async () => {
+    project = await createThirdPartyProject();
+    await buildImage(THIRD_PARTY_IMAGE, project);
+  }, BUILD_TIMEOUT_MS);
+
+  afterAll(async () => {
+    await rm(project, { recursive: true });
+  });
+
+  it('loads HTTP client, database driver, native addon, and files', async () => {
+    const port = await findFreePort();
+    const publish = ['--publish', `127.0.0.1:${port}:8000`];
+    const id = await startContainerOf(THIRD_PARTY_IMAGE, ...LOCKED_DOWN, ...publish);
+    await waitUntilHealthy(id);
+    await assertThirdPartyWorks(`http://127.0.0.1:${port}`);
+    await runSmokeTest(id);
   });
 });
 
