@@ -160,8 +160,8 @@ describe('npm run feature', () => {
   it('succeeds when the reader of its output closes the pipe', async () => {
     const child = spawn(process.execPath, ['scripts/feature.js', '--help'], { cwd: project });
     child.stdout.destroy();
-    const [[code], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)]);
-    expect([code, stderr]).toEqual([0, '']);
+    const [close, stderr] = await Promise.all([once(child, 'close'), text(child.stderr)]);
+    expect([close, stderr]).toEqual([[0, null], '']);
   });
 
   it('prints the files and the diff, and creates nothing, with --dry-run', async () => {
