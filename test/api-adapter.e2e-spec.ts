@@ -431,8 +431,9 @@ describe('ApiAdapter without middleware', () => {
   it('sends the error of the body parser', async () => {
     await request(direct.getHttpServer())
       .post('/raw')
+      .type('json')
       .set('Content-Encoding', 'zip')
-      .send('a')
+      .send('"a"')
       .expect(415, { detail: 'Unsupported content encoding "zip"' });
   });
 

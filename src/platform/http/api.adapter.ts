@@ -19,13 +19,14 @@ import express, {
 import type { ConnectionTracker } from '../lifecycle/connection-tracker.js';
 import type { LifecycleService } from '../lifecycle/lifecycle.service.js';
 import type { Settings } from '../settings.js';
-import { createBodyParser } from './body-parser.js';
+import { createRouteBodyParser, sendContinueOnRead } from './body-parser.js';
 import { createMessageClasses, type HeaderField } from './message-classes.js';
 import { findHeadError, findPathError, normalizeTarget } from './request-head.js';
 import {
   findMatchingRoutes,
   type MatchedRoute,
   type Route,
+  ROUTE_METHODS,
   RouteIndex,
   type RouteMethod,
 } from './route-index.js';
@@ -47,9 +48,6 @@ const SOCKET_INACTIVITY_TIMEOUT_MS = 120_000;
  * clients that reconnect all at once have to retry after a second.
  */
 const BACKLOG = 4096;
-
-const METHODS_WITHOUT_BODY = ['get', 'head', 'options'] as const;
-const METHODS_WITH_BODY = ['post', 'put', 'patch', 'delete', 'all'] as const;
 
 /** Statuses whose responses have no body. Express removes it. */
 const STATUSES_WITHOUT_BODY = new Set<number>([
@@ -114,14 +112,12 @@ export class ApiAdapter extends ExpressAdapter {
     const app = this.getInstance<Express>();
     this.nestLayerCount = app.router.stack.length;
     this.messageClasses = createMessageClasses(app, apiOptions.defaultHeaders);
-    for (const method of METHODS_WITHOUT_BODY) {
-      this[method] = (path: unknown, ...handlers: unknown[]) =>
-        this.addRoute(method, path, handlers);
-    }
-    const parseBody = createBodyParser(apiOptions.settings.BODY_LIMIT);
-    for (const method of METHODS_WITH_BODY) {
-      this[method] = (path: unknown, ...handlers: unknown[]) =>
-        this.addRoute(method, path, [parseBody, ...handlers]);
+    const { BODY_LIMIT } = apiOptions.settings;
+    for (const method of ROUTE_METHODS) {
+      this[method] = (path: unknown, ...handlers: unknown[]) => {
+        const parseBody = createRouteBodyParser(method, handlers.at(-1), BODY_LIMIT);
+        return this.addRoute(method, path, parseBody ? [parseBody, ...handlers] : handlers);
+      };
     }
   }
 
@@ -160,8 +156,10 @@ export class ApiAdapter extends ExpressAdapter {
       { requireHostHeader: false, ...TIMEOUTS_MS, ...this.messageClasses },
       handle,
     )
-      // The body parser sends 100 Continue.
-      .on('checkContinue', emitRequest)
+      .on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
+        sendContinueOnRead(req, res);
+        emitRequest(req, res);
+      })
       // Other expectations are ignored, as FastAPI's server does, instead of a 417 response.
       .on('checkExpectation', emitRequest)
       .on('connect', (req: IncomingMessage, socket: Socket) => {
@@ -273,7 +271,7 @@ export class ApiAdapter extends ExpressAdapter {
     const app = this.getInstance<Express>();
     // A list, a regular expression, or the name of a setting.
     if (typeof path !== 'string' || handlers.length === 0) {
-      return app[method](path as string, ...(handlers as RequestHandler[]));
+      return (app as Required<Express>)[method](path as string, ...(handlers as RequestHandler[]));
     }
     // Middleware that was added since must run before this route, and after the previous ones.
     const isCurrent = this.routeIndexes.length > 0 && app.router.stack.length === this.layerCount;

@@ -1,13 +1,17 @@
 import { AsyncResource } from 'node:async_hooks';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { MIMEType } from 'node:util';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import {
   BadRequestException,
   PayloadTooLargeException,
+  type RawBodyRequest,
   UnprocessableEntityException,
   UnsupportedMediaTypeException,
 } from '@nestjs/common';
-import type { Request, RequestHandler } from 'express';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
+import type { Request, RequestHandler, Response } from 'express';
+import { getBodyUse } from './body-use.js';
 import { findJsonSyntaxError } from './json-syntax-error.js';
 
 /** Maximum nesting of objects and arrays. FastAPI rejects about the same depth. */
@@ -16,54 +20,106 @@ const MAX_DEPTH = 950;
 const PARSE_ERROR = 'There was an error parsing the body';
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const UTF8_CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii']);
-/** The pattern that Node.js uses for the Expect header. */
-const EXPECT_CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
+const PLAIN_JSON = new MIMEType('application/json');
 const UNIT_BYTES = { b: 1, kb: 1024, mb: 1024 ** 2 };
 const DECOMPRESSORS = new Map([
   ['gzip', createGunzip],
   ['deflate', createInflate],
   ['br', createBrotliDecompress],
 ]);
+/** Methods whose requests have a body only if the handler declares one. */
+const METHODS_WITHOUT_BODY = new Set(['get', 'head', 'options']);
+
+/** Maximum size of a body after decompression. */
+interface Limit {
+  text: string;
+  bytes: number;
+}
+
+interface BodyParserOptions {
+  limit: Limit;
+  /** Whether a body that cannot be parsed is an error. Otherwise, `req.body` is undefined. */
+  isStrict: boolean;
+  /** Whether to read other bodies than JSON too, except `multipart/*`. */
+  readsAnyType: boolean;
+}
 
 /**
- * Creates a route handler that parses a request's body into `req.body`: the value of a JSON body, the
- * text of any other body (which DTO validation rejects), undefined if there is none.
+ * Creates the body parser of a route, or returns undefined if the route never has a body.
+ *
+ * @param method lower-case method of the route
+ * @param handler handler of the route
+ * @param limit maximum size of a body after decompression, such as `100kb`
+ */
+export function createRouteBodyParser(
+  method: string,
+  handler: unknown,
+  limit: string,
+): RequestHandler | undefined {
+  const use = getBodyUse(handler);
+  const readsAnyType = use?.parameters.includes(RouteParamtypes.RAW_BODY) ?? false;
+  const declaresBody = readsAnyType || use?.parameters.includes(RouteParamtypes.BODY) === true;
+  if (!declaresBody && METHODS_WITHOUT_BODY.has(method)) return undefined;
+  return createBodyParser({
+    limit: { text: limit, bytes: toBytes(limit) },
+    // Without a BodyUse, the handler is a function for Express, which takes the request.
+    isStrict: declaresBody || use?.parameters.includes(RouteParamtypes.REQUEST) !== false,
+    readsAnyType,
+  });
+}
+
+/**
+ * Creates a route handler that parses a JSON body into `req.body` and stores its bytes in `req.rawBody`.
+ * Other bodies stay unread, for an interceptor such as `FileInterceptor` or for a handler that reads the
+ * request as a stream. A body that is still unread when a DTO is validated is read then: see
+ * {@link RequestState.readText}.
  *
  * Used as a handler of each route and not as global middleware, so that a request to an unknown path, or
  * to a route that takes no body, is never rejected because of its body.
  *
  * Passes on 413 for a body over the limit, 415 for an unsupported charset or content encoding, 400 for an
  * incomplete body, invalid UTF-8 or too deep nesting, and 422 for invalid JSON.
- *
- * @param limit maximum size after decompression, such as `100kb`
  */
-export function createBodyParser(limit: string): RequestHandler {
-  const limitBytes = toBytes(limit);
-  return (req, res, next) => {
-    // readableEnded: a middleware of a feature, or the parser of another matching route, has read it.
-    if (req.readableEnded || !hasBody(req)) {
+function createBodyParser({ limit, isStrict, readsAnyType }: BodyParserOptions): RequestHandler {
+  const isParsed = (type: MIMEType | undefined) =>
+    readsAnyType ? type?.type !== 'multipart' : isJson(type);
+  return (req: RawBodyRequest<Request>, res, next) => {
+    // A middleware of a feature, or the parser of another matching route, may have read it.
+    if (!hasBody(req) || req.body !== undefined || isRead(req)) {
       next();
       return;
     }
-    if (Number(req.headers['content-length']) > limitBytes) {
-      next(createTooLargeError(limit));
+    const type = parseMime(req.headers['content-type']);
+    if (type !== PLAIN_JSON && !isParsed(type)) {
+      if (isStrict) provideText(req, res, limit);
+      next();
       return;
     }
-    // The adapter's 'checkContinue' listener leaves this to the parser.
-    if (req.httpVersion === '1.1' && EXPECT_CONTINUE.test(req.headers.expect ?? '')) {
-      res.writeContinue();
-    }
-    readBody(req, limitBytes, (error, bytes) => {
-      try {
-        if (error) throw error;
-        if (bytes === undefined) throw createTooLargeError(limit);
-        req.body = bytes.length > 0 ? parse(bytes, req.headers['content-type']) : undefined;
-      } catch (reason) {
-        next(reason);
-        return;
+    readBody(req, limit, (error, bytes) => {
+      let reason: unknown = error;
+      if (bytes !== undefined) {
+        req.rawBody = bytes;
+        try {
+          req.body = bytes.length > 0 ? parse(bytes, type) : undefined;
+        } catch (parseError) {
+          reason = parseError;
+        }
       }
-      next();
+      next(isStrict ? reason : undefined);
     });
+  };
+}
+
+/**
+ * Sends 100 Continue when the body is first read, whoever reads it, so that a client with `Expect: 100-continue`
+ * does not send a body that is rejected unread.
+ */
+export function sendContinueOnRead(req: IncomingMessage, res: ServerResponse): void {
+  const read = req._read.bind(req);
+  req._read = (size) => {
+    req._read = read;
+    if (!res.headersSent) res.writeContinue();
+    read(size);
   };
 }
 
@@ -71,16 +127,39 @@ function hasBody({ headers }: Request): boolean {
   return (headers['content-length'] ?? headers['transfer-encoding']) !== undefined;
 }
 
+function isRead(req: Request): boolean {
+  return req.readableDidRead || req.readableEnded;
+}
+
+/** Lets DTO validation read the body, until the response is closed. */
+function provideText(req: Request, res: Response, limit: Limit): void {
+  const { state } = req;
+  state.readText = async () => (isRead(req) ? undefined : readText(req, limit));
+  // Asynchronous work that outlives the request keeps its state in memory.
+  res.once('close', () => {
+    state.readText = undefined;
+  });
+}
+
+function readText(req: Request, limit: Limit): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    readBody(req, limit, (error, bytes) => {
+      if (error) reject(error);
+      else resolve(bytes?.length ? bytes.toString() : undefined);
+    });
+  });
+}
+
 /**
  * Reads and decompresses a body. Express's `raw()` does the same, but makes an echo request about 5 % slower.
  *
- * @param done is called with the body, or with undefined if it is larger than the limit
+ * @param done is called with an error or with the body
  */
-function readBody(
-  req: Request,
-  limitBytes: number,
-  done: (error?: Error, body?: Buffer) => void,
-): void {
+function readBody(req: Request, limit: Limit, done: (error?: Error, body?: Buffer) => void): void {
+  if (Number(req.headers['content-length']) > limit.bytes) {
+    done(createTooLargeError(limit));
+    return;
+  }
   const encoding = req.headers['content-encoding']?.toLowerCase() ?? 'identity';
   const createDecompressor = DECOMPRESSORS.get(encoding);
   if (encoding !== 'identity' && createDecompressor === undefined) {
@@ -98,15 +177,15 @@ function readBody(
     if (isDone) return;
     isDone = true;
     context.runInAsyncScope(() => {
-      if (length > limitBytes) done();
+      if (length > limit.bytes) done(createTooLargeError(limit));
       else if (error || !req.complete) done(new BadRequestException(PARSE_ERROR));
-      else done(undefined, Buffer.concat(chunks));
+      else done(undefined, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length));
     });
   };
   (decompressor ?? req)
     .on('data', (chunk: Buffer) => {
       length += chunk.length;
-      if (length <= limitBytes) chunks.push(chunk);
+      if (length <= limit.bytes) chunks.push(chunk);
       // Decompressing the rest could take long: a few bytes can become gigabytes.
       else decompressor?.destroy();
     })
@@ -122,16 +201,15 @@ function toBytes(size: string): number {
   return Number(count) * UNIT_BYTES[unit.toLowerCase() as keyof typeof UNIT_BYTES];
 }
 
-function createTooLargeError(limit: string): Error {
-  return new PayloadTooLargeException(`The request body is larger than the limit of ${limit}`);
+function createTooLargeError({ text }: Limit): Error {
+  return new PayloadTooLargeException(`The request body is larger than the limit of ${text}`);
 }
 
-function parse(bytes: Buffer, contentType: string | undefined): unknown {
+function parse(bytes: Buffer, type: MIMEType | undefined): unknown {
   // Fast path for the usual content type.
-  if (contentType !== 'application/json') {
-    const mime = parseMime(contentType);
-    if (!isJson(mime)) return bytes.toString();
-    const charset = mime.params.get('charset');
+  if (type !== PLAIN_JSON) {
+    if (!isJson(type)) return bytes.toString();
+    const charset = type.params.get('charset');
     if (charset !== null && !UTF8_CHARSETS.has(charset.toLowerCase())) {
       throw new UnsupportedMediaTypeException(
         `Unsupported charset ${JSON.stringify(charset)}: send JSON as utf-8`,
@@ -150,6 +228,7 @@ function parse(bytes: Buffer, contentType: string | undefined): unknown {
 }
 
 function parseMime(contentType: string | undefined): MIMEType | undefined {
+  if (contentType === 'application/json') return PLAIN_JSON;
   try {
     return contentType === undefined ? undefined : new MIMEType(contentType);
   } catch {

@@ -1,15 +1,22 @@
-import { Module } from '@nestjs/common';
-import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { Module, type Type } from '@nestjs/common';
+import { APP_FILTER, APP_PIPE, DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { setBodyUse } from './body-use.js';
 import { ErrorFilter } from './error.filter.js';
 import { DtoValidationPipe } from './validation/dto-validation.pipe.js';
 import { WelcomeController } from './welcome.controller.js';
 
 /** Registers the global pipe and the global exception filter. */
 @Module({
+  imports: [DiscoveryModule],
   controllers: [WelcomeController],
   providers: [
     { provide: APP_PIPE, useClass: DtoValidationPipe },
     { provide: APP_FILTER, useClass: ErrorFilter },
   ],
 })
-export class HttpModule {}
+export class HttpModule {
+  constructor(discovery: DiscoveryService) {
+    // Before Nest registers the routes.
+    for (const { metatype } of discovery.getControllers()) setBodyUse(metatype as Type);
+  }
+}

@@ -1,5 +1,5 @@
 import type { Span } from '@opentelemetry/api';
-import type { RequestContext } from '../logging/request-context.js';
+import { getRequestContext, type RequestContext } from '../logging/request-context.js';
 
 declare module 'node:http' {
   interface IncomingMessage {
@@ -18,6 +18,8 @@ export class RequestState implements RequestContext {
   hasFailedResponse = false;
   /** Set when a route that was dispatched without Express's router has called `next()`, with its error. */
   dispatched: { error: unknown } | undefined = undefined;
+  /** Reads a body that the body parser has left unread. Resolves to undefined if it was read since. */
+  readText: (() => Promise<string | undefined>) | undefined = undefined;
 
   constructor(
     readonly requestId: string,
@@ -25,4 +27,9 @@ export class RequestState implements RequestContext {
     readonly tracestate: string | undefined,
     readonly span: Span | undefined,
   ) {}
+}
+
+/** Returns the state of the current request. */
+export function getRequestState(): RequestState | undefined {
+  return getRequestContext() as RequestState | undefined;
 }

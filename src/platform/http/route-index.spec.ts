@@ -83,7 +83,7 @@ function createBoth(routes: Route[]): { router: Router; index: RouteIndex } {
   routes.forEach(({ method, path, isMiddleware }, number) => {
     const handler = createHandler(number, isMiddleware);
     try {
-      router[method](path, handler);
+      (router as Required<Router>)[method](path, handler);
     } catch {
       // Not a valid pattern.
       return;

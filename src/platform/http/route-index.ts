@@ -12,7 +12,28 @@ export interface MatchedRoute {
   methods: string[];
 }
 
-export type RouteMethod = 'get' | 'head' | 'post' | 'put' | 'patch' | 'delete' | 'options' | 'all';
+/** The methods of Nest's `RequestMethod`. */
+export const ROUTE_METHODS = [
+  'get',
+  'head',
+  'post',
+  'put',
+  'patch',
+  'delete',
+  'options',
+  'all',
+  'search',
+  'propfind',
+  'proppatch',
+  'mkcol',
+  'copy',
+  'move',
+  'lock',
+  'unlock',
+  'query',
+] as const;
+
+export type RouteMethod = (typeof ROUTE_METHODS)[number];
 
 interface RegisteredRoute {
   method: RouteMethod;
@@ -165,7 +186,10 @@ function handlesMethod(route: RegisteredRoute, method: string): boolean {
 
 function createRouter(routes: Pick<RegisteredRoute, 'method' | 'path' | 'handlers'>[]): Router {
   const router = Router({ caseSensitive: true });
-  for (const { method, path, handlers } of routes) router[method](path, ...handlers);
+  for (const { method, path, handlers } of routes) {
+    // Express's types allow for Node versions without QUERY.
+    (router as Required<Router>)[method](path, ...handlers);
+  }
   return router;
 }
 

@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import { validate, type ValidationError } from 'class-validator';
+import { getRequestState } from '../request-state.js';
 import {
   createErrorDetail,
   createMissingError,
@@ -46,7 +47,7 @@ export class DtoValidationPipe implements PipeTransform {
     const location = LOCATIONS[type];
     if (location === undefined || !isDto(metatype)) return value;
     const loc = [location];
-    if (value === undefined) throw createException([createMissingError(loc, null)]);
+    if (value === undefined) return rejectMissing(type, loc);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw createException([createErrorDetail(OBJECT_ERROR, loc, value)]);
     }
@@ -83,6 +84,17 @@ export class DtoValidationPipe implements PipeTransform {
     if (errors.length > 0) throw createException(await toErrorDetails(errors, value, loc));
     return dto;
   }
+}
+
+/** Rejects a value that is absent, or a body that the body parser has left unread because it is not JSON. */
+async function rejectMissing(
+  type: ArgumentMetadata['type'],
+  loc: ErrorDetail['loc'],
+): Promise<never> {
+  const text = type === 'body' ? await getRequestState()?.readText?.() : undefined;
+  throw createException([
+    text === undefined ? createMissingError(loc, null) : createErrorDetail(OBJECT_ERROR, loc, text),
+  ]);
 }
 
 function isDto(metatype: ArgumentMetadata['metatype']): metatype is Type<object> {
