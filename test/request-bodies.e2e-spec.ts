@@ -31,6 +31,7 @@ import {
 import { IsString } from 'class-validator';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import request, { type Test } from 'supertest';
+import { BodyLimit } from '../src/platform/http/body-limit.decorator.js';
 import { createTestApp } from './fixtures/app.js';
 import { openSocket, parseResponses } from './fixtures/http.js';
 
@@ -241,10 +242,61 @@ class BodiesModule implements NestModule {
   }
 }
 
+abstract class EchoController {
+  @Post('inherited')
+  @HttpCode(200)
+  createInherited(@Body() pet: PetDto) {
+    return { length: pet.name.length };
+  }
+}
+
+@Controller('limits/large')
+@BodyLimit('300kb')
+class LargeController extends EchoController {
+  @Post()
+  @HttpCode(200)
+  create(@Body() pet: PetDto) {
+    return { length: pet.name.length };
+  }
+
+  @Post('own')
+  @HttpCode(200)
+  @BodyLimit('20b')
+  createOwn(@Body() pet: PetDto) {
+    return { length: pet.name.length };
+  }
+
+  @Get()
+  find(@Body() pet: PetDto) {
+    return { length: pet.name.length };
+  }
+
+  @RequestMapping({ method: RequestMethod.QUERY })
+  query(@Body() pet: PetDto) {
+    return { length: pet.name.length };
+  }
+
+  @Post('ignored')
+  @HttpCode(200)
+  ignore() {
+    return { ok: true };
+  }
+}
+
+@Controller('limits/small')
+@BodyLimit('50B')
+class SmallController extends EchoController {}
+
+@Controller('limits/default')
+class DefaultController extends EchoController {}
+
+@Module({ controllers: [LargeController, SmallController, DefaultController] })
+class LimitsModule {}
+
 let app: NestExpressApplication;
 
 beforeAll(async () => {
-  ({ app } = await createTestApp({ features: [BodiesModule] }));
+  ({ app } = await createTestApp({ features: [BodiesModule, LimitsModule] }));
 });
 
 function send(method: string, path: string): Test {
@@ -507,5 +559,59 @@ describe('a body that a middleware has read', () => {
       rest: 'e":"Rex"}',
       body: null,
     });
+  });
+});
+
+describe('@BodyLimit()', () => {
+  const createLength = (bytes: number) => ({ length: bytes - 11 });
+
+  it('replaces BODY_LIMIT for the handlers of a controller', async () => {
+    await postJson('/limits/large', createPet(307_200)).expect(200, createLength(307_200));
+    await postJson('/limits/large', createPet(307_201)).expect(413, createTooLargeError('300kb'));
+  });
+
+  it('of a handler replaces that of its controller', async () => {
+    await postJson('/limits/large/own', createPet(20)).expect(200, createLength(20));
+    await postJson('/limits/large/own', createPet(21)).expect(413, createTooLargeError('20b'));
+  });
+
+  it.each(['GET', 'QUERY'])('applies to %s', async (method) => {
+    const sendPet = (bytes: number) =>
+      send(method, '/limits/large').type('json').send(createPet(bytes));
+    await sendPet(307_200).expect(200, createLength(307_200));
+    await sendPet(307_201).expect(413, createTooLargeError('300kb'));
+  });
+
+  it.each([
+    ['large', 307_200, '300kb'],
+    ['small', 50, '50B'],
+    ['default', 102_400, '100kb'],
+  ])('applies to an inherited handler of the %s controller', async (name, bytes, limit) => {
+    const path = `/limits/${name}/inherited`;
+    await postJson(path, createPet(bytes)).expect(200, createLength(bytes));
+    await postJson(path, createPet(bytes + 1)).expect(413, createTooLargeError(limit));
+  });
+
+  it('applies to a decompressed body, and to one that is not JSON', async () => {
+    await post('/limits/small/inherited')
+      .type('json')
+      .set('Content-Encoding', 'gzip')
+      .serialize((body: string) => body)
+      .send(gzipSync(createPet(10_000)) as unknown as string)
+      .expect(413, createTooLargeError('50B'));
+    await post('/limits/small/inherited')
+      .type('text')
+      .send('a'.repeat(51))
+      .expect(413, createTooLargeError('50B'));
+  });
+
+  it('does not reject the body of a handler without one', async () => {
+    await postJson('/limits/large/ignored', createPet(400_000)).expect(200, { ok: true });
+  });
+
+  it.each(['5 mb', '0', 0, '5gb', '', undefined])('rejects the value %j', (limit) => {
+    expect(() => BodyLimit(limit as string)(LargeController)).toThrow(
+      `@BodyLimit(${JSON.stringify(limit)}): expected a size from 1b to 99mb, such as '5mb'.`,
+    );
   });
 });

@@ -17,6 +17,9 @@ import {
 import express from 'express';
 import { StartupError } from './startup-error.js';
 
+/** A size such as `100kb`. */
+export const BODY_LIMIT_PATTERN = /^([1-9]\d{0,7}b?|[1-9]\d{0,4}kb|[1-9]\d?mb)$/i;
+
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 /** Parses and validates a whole number in decimal digits. */
@@ -138,7 +141,7 @@ export class Settings {
   LOG_PROBE_TIMEOUT_MS: number = 1000;
 
   /** Maximum size of a request body after decompression: bytes, or a number with `kb` (1024) or `mb`. */
-  @Matches(/^([1-9]\d{0,7}b?|[1-9]\d{0,4}kb|[1-9]\d?mb)$/i, {
+  @Matches(BODY_LIMIT_PATTERN, {
     message: 'expected a size from 1b to 99mb, such as 100kb',
   })
   BODY_LIMIT: string = '100kb';

@@ -49,17 +49,18 @@ interface BodyParserOptions {
  *
  * @param method lower-case method of the route
  * @param handler handler of the route
- * @param limit maximum size of a body after decompression, such as `100kb`
+ * @param defaultLimit limit of handlers without `@BodyLimit()`
  */
 export function createRouteBodyParser(
   method: string,
   handler: unknown,
-  limit: string,
+  defaultLimit: string,
 ): RequestHandler | undefined {
   const use = getBodyUse(handler);
   const readsAnyType = use?.parameters.includes(RouteParamtypes.RAW_BODY) ?? false;
   const declaresBody = readsAnyType || use?.parameters.includes(RouteParamtypes.BODY) === true;
   if (!declaresBody && METHODS_WITHOUT_BODY.has(method)) return undefined;
+  const limit = use?.limit ?? defaultLimit;
   return createBodyParser({
     limit: { text: limit, bytes: toBytes(limit) },
     // Without a BodyUse, the handler is a function for Express, which takes the request.

@@ -1,9 +1,12 @@
 import type { Type } from '@nestjs/common';
 import { PATH_METADATA, ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
-import { MetadataScanner } from '@nestjs/core';
+import { MetadataScanner, Reflector } from '@nestjs/core';
+import { BodyLimit } from './body-limit.decorator.js';
 
 /** What the body parser knows about the method of a controller that handles a route. */
 export interface BodyUse {
+  /** The value of {@link BodyLimit}. */
+  limit: string | undefined;
   /** Decorators of the method's parameters, as values of Nest's `RouteParamtypes`. */
   parameters: number[];
 }
@@ -11,6 +14,7 @@ export interface BodyUse {
 type Methods = Record<string, (...args: unknown[]) => unknown>;
 
 const BODY_USE = Symbol('BodyUse');
+const reflector = new Reflector();
 const scanner = new MetadataScanner();
 
 /**
@@ -20,11 +24,16 @@ const scanner = new MetadataScanner();
 export function setBodyUse(controller: Type): void {
   const methods = controller.prototype as Methods;
   for (const name of scanner.getAllMethodNames(methods)) {
-    const method = methods[name];
+    let method = methods[name];
     if (method === undefined || !Reflect.hasMetadata(PATH_METADATA, method)) continue;
+    // Other controllers that inherit the method have other limits.
+    if (Reflect.hasMetadata(BodyLimit.KEY, controller) && !Object.hasOwn(methods, name)) {
+      method = overrideMethod(methods, name, method);
+    }
     const args = Reflect.getMetadata(ROUTE_ARGS_METADATA, methods.constructor, name) as
       object | undefined;
     const use: BodyUse = {
+      limit: reflector.getAllAndOverride(BodyLimit, [method, controller]),
       // The keys are `type:index`.
       parameters: Object.keys(args ?? {}).map((key) => Number(key.split(':')[0])),
     };
@@ -37,4 +46,16 @@ export function getBodyUse(handler: unknown): BodyUse | undefined {
   return typeof handler === 'function'
     ? (Reflect.getMetadata(BODY_USE, handler) as BodyUse | undefined)
     : undefined;
+}
+
+/** Overrides an inherited method with one that calls it and has the same metadata. */
+function overrideMethod(methods: Methods, name: string, inherited: Methods[string]) {
+  const method: typeof inherited = function (this: unknown, ...args) {
+    return inherited.apply(this, args);
+  };
+  for (const key of Reflect.getMetadataKeys(inherited) as unknown[]) {
+    Reflect.defineMetadata(key, Reflect.getMetadata(key, inherited), method);
+  }
+  Object.defineProperty(methods, name, { value: method, configurable: true, writable: true });
+  return method;
 }
