@@ -615,3 +615,25 @@ describe('@BodyLimit()', () => {
     );
   });
 });
+
+describe('Content-Encoding', () => {
+  const sendPet = (encoding: string, body: string | Buffer) =>
+    post('/methods/post')
+      .type('json')
+      .set('Content-Encoding', encoding)
+      .serialize((value: string) => value)
+      .send(body as string);
+  const PET = '{"name":"Rex"}';
+
+  it.each(['', 'identity', 'Identity', 'utf-8', 'UTF-8'])('"%s" is no encoding', async (value) => {
+    await sendPet(value, PET).expect(200, { method: 'POST', pet: { name: 'Rex' } });
+  });
+
+  it.each(['gzip', 'GZIP', 'x-gzip', 'X-Gzip'])('%s is gzip', async (value) => {
+    await sendPet(value, gzipSync(PET)).expect(200, { method: 'POST', pet: { name: 'Rex' } });
+  });
+
+  it.each(['gzip, br', 'identity, gzip', 'zstd', 'utf-16'])('%s returns 415', async (value) => {
+    await sendPet(value, PET).expect(415, { detail: `Unsupported content encoding "${value}"` });
+  });
+});

@@ -22,8 +22,11 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const UTF8_CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii']);
 const PLAIN_JSON = new MIMEType('application/json');
 const UNIT_BYTES = { b: 1, kb: 1024, mb: 1024 ** 2 };
+/** Values of Content-Encoding that change nothing. Some clients send the charset, which FastAPI ignores. */
+const NO_ENCODINGS = new Set(['', 'identity', 'utf-8']);
 const DECOMPRESSORS = new Map([
   ['gzip', createGunzip],
+  ['x-gzip', createGunzip],
   ['deflate', createInflate],
   ['br', createBrotliDecompress],
 ]);
@@ -161,9 +164,9 @@ function readBody(req: Request, limit: Limit, done: (error?: Error, body?: Buffe
     done(createTooLargeError(limit));
     return;
   }
-  const encoding = req.headers['content-encoding']?.toLowerCase() ?? 'identity';
+  const encoding = req.headers['content-encoding']?.toLowerCase() ?? '';
   const createDecompressor = DECOMPRESSORS.get(encoding);
-  if (encoding !== 'identity' && createDecompressor === undefined) {
+  if (!NO_ENCODINGS.has(encoding) && createDecompressor === undefined) {
     done(new UnsupportedMediaTypeException(`Unsupported content encoding "${encoding}"`));
     return;
   }
