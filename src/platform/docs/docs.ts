@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { ModulesContainer } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
@@ -7,6 +8,7 @@ import { StartupError } from '../startup-error.js';
 import { setDocsHeaders } from './docs-headers.js';
 import { createDocsPage, createDocsScript } from './docs-page.js';
 import { createOpenApiDocument } from './openapi-document.js';
+import { assertUniqueOperationIds } from './operation-ids.js';
 import { formatYaml } from './yaml.js';
 
 const DOCUMENT_PATHS = ['/openapi.json', '/openapi.yaml'];
@@ -15,10 +17,12 @@ const UI_PATH = '/docs';
 /**
  * Serves Swagger UI at `/docs` and the OpenAPI document at `/openapi.json` and `/openapi.yaml`.
  *
- * @throws Error that names the route, if a feature's route matches one of these paths
+ * @throws Error that names the route, if a feature's route matches one of these paths, or both handlers, if
+ *   two have the same operation id
  */
 export function setupDocs(app: NestExpressApplication, adapter: ApiAdapter): void {
   assertNotShadowed(adapter);
+  assertUniqueOperationIds(app.get(ModulesContainer));
   app.use([UI_PATH, ...DOCUMENT_PATHS], markDocsRequest);
   app.use(UI_PATH, setDocsHeaders);
   const express = app.getHttpAdapter().getInstance();

@@ -17,6 +17,7 @@ import {
 import { HttpErrorDto, HttpValidationErrorDto } from '../http/error-response.dto.js';
 import { packageInfo } from '../package-info.js';
 import { Settings } from '../settings.js';
+import { createOperationId, makeOperationIdsUnique, type Operation } from './operation-ids.js';
 
 type Schemas = Record<string, SchemaObject | ReferenceObject>;
 
@@ -69,8 +70,7 @@ export async function createOpenApiDocument(app: NestExpressApplication): Promis
     .build();
   const options: SwaggerDocumentOptions = {
     autoTagControllers: false,
-    // Unique and stable. Handlers may set a better name with @ApiOperation({ operationId }).
-    operationIdFactory: (controller, method) => method + controller.replace(/Controller$/, ''),
+    operationIdFactory: createOperationId,
   };
   const {
     components,
@@ -85,19 +85,22 @@ export async function createOpenApiDocument(app: NestExpressApplication): Promis
   const commonSchemas = components?.schemas ?? {};
   allowAnyInput(commonSchemas.ValidationError as SchemaObject);
   const schemas: Schemas = {};
+  const operations: Operation[] = [];
   for (const module of findModules(app)) {
     await setImmediate();
     const part = SwaggerModule.createDocument(app, config, { ...options, include: [module] });
     Object.assign(schemas, part.components?.schemas);
     Object.assign(webhooks, part.webhooks);
+    for (const operation of listOperations(part.paths)) {
+      addResponses(operation.definition);
+      addExamples(operation.definition, { ...part.components?.schemas, ...commonSchemas });
+      operations.push(operation);
+    }
     for (const [path, item] of Object.entries(part.paths)) {
-      for (const operation of Object.values(item) as OperationObject[]) {
-        addResponses(operation);
-        addExamples(operation, { ...part.components?.schemas, ...commonSchemas });
-      }
       paths[path] = { ...paths[path], ...item };
     }
   }
+  makeOperationIdsUnique([...operations, ...listOperations(webhooks)]);
   return {
     ...common,
     ...(Object.keys(webhooks).length > 0 && { webhooks }),
@@ -117,6 +120,16 @@ class NoModule {}
 function findModules(app: NestExpressApplication): Set<Type> {
   const modules = [...app.get(ModulesContainer).values()];
   return new Set(modules.filter(({ controllers }) => controllers.size > 0).map((m) => m.metatype));
+}
+
+function listOperations(paths: OpenAPIObject['paths']): Operation[] {
+  return Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item as Record<string, OperationObject>).map(([method, definition]) => ({
+      path,
+      method,
+      definition,
+    })),
+  );
 }
 
 /** Removes the type of `input`, because decorators cannot declare a property of any type. */
