@@ -1,21 +1,40 @@
 import {
+  Body,
   Controller,
   Get,
   Module,
   type ModuleMetadata,
+  Patch,
   Post,
+  Put,
   type Type,
   Version,
 } from '@nestjs/common';
 import {
+  ApiConflictResponse,
+  ApiDefaultResponse,
   ApiExcludeEndpoint,
+  ApiForbiddenResponse,
+  ApiNotFoundResponse,
+  ApiOkResponse,
   ApiOperation,
+  ApiPreconditionFailedResponse,
+  ApiProperty,
+  ApiResponse,
+  ApiServiceUnavailableResponse,
+  ApiTooManyRequestsResponse,
+  ApiUnauthorizedResponse,
+  ApiUnprocessableEntityResponse,
   type OpenAPIObject,
   type OperationObject,
 } from '@nestjs/swagger';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
+import { IsInt, IsString } from 'class-validator';
 import request from 'supertest';
+import { HttpErrorDto, HttpValidationErrorDto } from '../src/platform/http/error-response.dto.js';
 import { createTestApp, type TestApp } from './fixtures/app.js';
+
+const REQUEST_ID = { 'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' } };
 
 function createModule(...controllers: NonNullable<ModuleMetadata['controllers']>): Type {
   @Module({ controllers })
@@ -35,6 +54,37 @@ async function fetchDocument(app: TestApp['app']): Promise<OpenAPIObject> {
   const response = await request(app.getHttpServer()).get('/openapi.json').expect(200);
   return response.body as OpenAPIObject;
 }
+
+/** Returns the responses of an operation, such as `get /pets`. */
+function getResponses(document: OpenAPIObject, operation: string): object {
+  return getOperation(document, operation).responses;
+}
+
+function getOperation({ paths }: OpenAPIObject, operation: string): OperationObject {
+  const [method = '', path = ''] = operation.split(' ');
+  const found = (paths[path] as Record<string, OperationObject> | undefined)?.[method];
+  if (found === undefined) throw new Error(`Expected ${operation} in ${Object.keys(paths).join()}`);
+  return found;
+}
+
+/** The response that the document has for an error. */
+function errorResponse(description: string, detail: unknown, schema = 'HTTPError') {
+  return {
+    description,
+    content: {
+      'application/json': {
+        schema: { $ref: `#/components/schemas/${schema}` },
+        example: { detail },
+      },
+    },
+    headers: REQUEST_ID,
+  };
+}
+
+const DEFAULT = errorResponse(
+  'An error, such as 400 for a malformed request or 500 for an unexpected error.',
+  'Internal Server Error',
+);
 
 /** Lists the operation ids of the paths below `/pets`. */
 function listIds({ paths }: OpenAPIObject, prefix = '/pets'): Record<string, string> {
@@ -59,6 +109,151 @@ async function findProblems(document: OpenAPIObject): Promise<string[]> {
     .filter(({ severity, ruleId }) => severity === 'error' || ruleId.includes('example'))
     .map(({ message, location }) => `${message} ${location[0]?.pointer}`);
 }
+
+class PetDto {
+  @ApiProperty({ example: 'Rex' })
+  @IsString()
+  name!: string;
+
+  @ApiProperty({ example: 3 })
+  @IsInt()
+  age!: number;
+}
+
+describe('the responses that an author documents', () => {
+  @Controller('pets')
+  @ApiForbiddenResponse()
+  class PetsController {
+    @Get()
+    @ApiUnauthorizedResponse()
+    @ApiNotFoundResponse()
+    @ApiConflictResponse()
+    @ApiPreconditionFailedResponse()
+    @ApiServiceUnavailableResponse()
+    @ApiTooManyRequestsResponse()
+    @ApiOkResponse({ description: 'All pets.' })
+    list() {
+      return [];
+    }
+
+    @Get('described')
+    @ApiNotFoundResponse({ description: 'There is no pet.' })
+    @ApiConflictResponse({ type: HttpErrorDto })
+    @ApiPreconditionFailedResponse({ type: HttpErrorDto, example: { detail: 'Stale' } })
+    @ApiServiceUnavailableResponse({ headers: { 'Retry-After': { schema: { type: 'integer' } } } })
+    @ApiUnprocessableEntityResponse()
+    @ApiResponse({ status: '4XX', description: '' })
+    @ApiOkResponse({ description: 'A pet.' })
+    described() {
+      return {};
+    }
+
+    @Post()
+    @ApiUnprocessableEntityResponse({ description: 'The name is taken.', type: PetDto })
+    @ApiDefaultResponse({ description: 'Mine.', type: PetDto })
+    add(@Body() pet: PetDto) {
+      return pet;
+    }
+
+    @Put()
+    @ApiUnprocessableEntityResponse({ description: 'Not a pet.' })
+    @ApiDefaultResponse({ description: 'Mine.' })
+    replace(@Body() pet: PetDto) {
+      return pet;
+    }
+
+    @Patch()
+    @ApiUnprocessableEntityResponse({ type: HttpValidationErrorDto })
+    update(@Body() pet: PetDto) {
+      return pet;
+    }
+  }
+
+  let document: OpenAPIObject;
+
+  beforeAll(async () => {
+    document = await createDocument(PetsController);
+  });
+
+  it('refer to shared responses if only the status is documented', () => {
+    expect(getResponses(document, 'get /pets')).toEqual({
+      200: { description: 'All pets.', headers: REQUEST_ID },
+      401: { $ref: '#/components/responses/Unauthorized' },
+      403: { $ref: '#/components/responses/Forbidden' },
+      404: { $ref: '#/components/responses/NotFound' },
+      409: { $ref: '#/components/responses/Conflict' },
+      412: { $ref: '#/components/responses/PreconditionFailed' },
+      429: { $ref: '#/components/responses/TooManyRequests' },
+      503: { $ref: '#/components/responses/ServiceUnavailable' },
+      default: DEFAULT,
+    });
+  });
+
+  it('are shared only if they are used', async () => {
+    expect(document.components?.responses).toEqual({
+      Unauthorized: errorResponse('The request has no valid credentials.', 'Unauthorized'),
+      Forbidden: errorResponse('The caller is not allowed to send this request.', 'Forbidden'),
+      NotFound: errorResponse('The resource does not exist.', 'Not Found'),
+      Conflict: errorResponse(
+        'The request conflicts with the current state of the resource.',
+        'Conflict',
+      ),
+      PreconditionFailed: errorResponse(
+        'The resource has changed since the caller read it.',
+        'Precondition Failed',
+      ),
+      UnprocessableEntity: errorResponse('The request is not valid.', 'Unprocessable Entity'),
+      TooManyRequests: errorResponse('Too Many Requests', 'Too Many Requests'),
+      ServiceUnavailable: errorResponse(
+        'The service cannot handle the request now.',
+        'Service Unavailable',
+      ),
+    });
+    expect((await createDocument()).components).not.toHaveProperty('responses');
+  });
+
+  it('keep their description, type, example, and headers', () => {
+    expect(getResponses(document, 'get /pets/described')).toEqual({
+      200: { description: 'A pet.', headers: REQUEST_ID },
+      403: { $ref: '#/components/responses/Forbidden' },
+      404: errorResponse('There is no pet.', 'Not Found'),
+      409: errorResponse(
+        'The request conflicts with the current state of the resource.',
+        'Conflict',
+      ),
+      412: errorResponse('The resource has changed since the caller read it.', 'Stale'),
+      422: { $ref: '#/components/responses/UnprocessableEntity' },
+      503: {
+        ...errorResponse('The service cannot handle the request now.', 'Service Unavailable'),
+        headers: { ...REQUEST_ID, 'Retry-After': { schema: { type: 'integer' } } },
+      },
+      '4XX': errorResponse('An error.', 'Bad Request'),
+      default: DEFAULT,
+    });
+  });
+
+  it('are not overwritten for 422 and default', () => {
+    const schema = { $ref: '#/components/schemas/PetDto' };
+    const content = { 'application/json': { schema, example: { name: 'Rex', age: 3 } } };
+    expect(getResponses(document, 'post /pets')).toMatchObject({
+      422: { description: 'The name is taken.', content, headers: REQUEST_ID },
+      default: { description: 'Mine.', content, headers: REQUEST_ID },
+    });
+    const detail = expect.any(Array) as object;
+    expect(getResponses(document, 'put /pets')).toMatchObject({
+      422: errorResponse('Not a pet.', detail, 'HTTPValidationError'),
+      default: errorResponse('Mine.', 'Internal Server Error'),
+    });
+    expect(getResponses(document, 'patch /pets')).toMatchObject({
+      422: errorResponse('The request is not valid.', detail, 'HTTPValidationError'),
+      default: DEFAULT,
+    });
+  });
+
+  it('are valid', async () => {
+    expect(await findProblems(document)).toEqual([]);
+  });
+});
 
 describe('the operation ids', () => {
   it('have a suffix if controllers of different modules have the same name', async () => {

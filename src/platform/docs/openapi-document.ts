@@ -1,15 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
-import { HttpStatus, type Type } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import {
   DocumentBuilder,
-  getSchemaPath,
   type OpenAPIObject,
   type OperationObject,
-  type ReferenceObject,
-  type RequestBodyObject,
-  type ResponseObject,
   type SchemaObject,
   type SwaggerDocumentOptions,
   SwaggerModule,
@@ -17,9 +13,10 @@ import {
 import { HttpErrorDto, HttpValidationErrorDto } from '../http/error-response.dto.js';
 import { packageInfo } from '../package-info.js';
 import { Settings } from '../settings.js';
+import { addErrorResponses, nameSharedResponses, type Responses } from './error-responses.js';
+import { addExamples } from './examples.js';
 import { createOperationId, makeOperationIdsUnique, type Operation } from './operation-ids.js';
-
-type Schemas = Record<string, SchemaObject | ReferenceObject>;
+import type { Schemas } from './schema-example.js';
 
 const REQUEST_ID_HEADER = {
   description:
@@ -28,26 +25,6 @@ const REQUEST_ID_HEADER = {
   schema: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,128}$' },
   example: '0b8f2ad6-3c0b-4d0e-9f62-5d1f3a1f7c11',
 };
-
-/** Creates the response for every status that an operation does not document. */
-function createDefaultResponse(): ResponseObject {
-  return {
-    description: 'An error, such as 400 for a malformed request or 500 for an unexpected error.',
-    content: {
-      'application/json': {
-        schema: { $ref: getSchemaPath('HTTPError') },
-        example: { detail: 'Internal Server Error' },
-      },
-    },
-  };
-}
-
-function createValidationErrorResponse(): ResponseObject {
-  return {
-    description: 'The request is not valid.',
-    content: { 'application/json': { schema: { $ref: getSchemaPath('HTTPValidationError') } } },
-  };
-}
 
 /**
  * Creates the OpenAPI 3.1 document of all features. Adds to each operation the responses of the platform,
@@ -85,6 +62,7 @@ export async function createOpenApiDocument(app: NestExpressApplication): Promis
   const commonSchemas = components?.schemas ?? {};
   allowAnyInput(commonSchemas.ValidationError as SchemaObject);
   const schemas: Schemas = {};
+  const shared: OperationObject = { responses: {} };
   const operations: Operation[] = [];
   for (const module of findModules(app)) {
     await setImmediate();
@@ -92,14 +70,18 @@ export async function createOpenApiDocument(app: NestExpressApplication): Promis
     Object.assign(schemas, part.components?.schemas);
     Object.assign(webhooks, part.webhooks);
     for (const operation of listOperations(part.paths)) {
-      addResponses(operation.definition);
-      addExamples(operation.definition, { ...part.components?.schemas, ...commonSchemas });
+      const { definition } = operation;
+      addErrorResponses(definition, shared.responses as Responses);
+      addExamples(definition, { ...part.components?.schemas, ...commonSchemas });
+      addRequestIdHeader(definition.responses as Responses);
       operations.push(operation);
     }
     for (const [path, item] of Object.entries(part.paths)) {
       paths[path] = { ...paths[path], ...item };
     }
   }
+  addExamples(shared, commonSchemas);
+  addRequestIdHeader(shared.responses as Responses);
   makeOperationIdsUnique([...operations, ...listOperations(webhooks)]);
   return {
     ...common,
@@ -109,6 +91,9 @@ export async function createOpenApiDocument(app: NestExpressApplication): Promis
     components: {
       ...components,
       schemas: { ...schemas, ...commonSchemas },
+      ...(Object.keys(shared.responses).length > 0 && {
+        responses: nameSharedResponses(shared.responses as Responses),
+      }),
       headers: { 'X-Request-Id': REQUEST_ID_HEADER },
     },
   };
@@ -137,61 +122,12 @@ function allowAnyInput({ properties }: SchemaObject): void {
   delete (properties?.input as SchemaObject).type;
 }
 
-function addResponses(operation: OperationObject): void {
-  const hasInput = operation.requestBody !== undefined || operation.parameters?.length;
-  operation.responses = {
-    ...operation.responses,
-    ...(hasInput && {
-      [HttpStatus.UNPROCESSABLE_ENTITY]: createValidationErrorResponse(),
-    }),
-    default: createDefaultResponse(),
-  };
-  for (const response of Object.values(operation.responses) as ResponseObject[]) {
+function addRequestIdHeader(responses: Responses): void {
+  for (const response of Object.values(responses)) {
+    if ('$ref' in response) continue;
     response.headers = {
       'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' },
       ...response.headers,
     };
   }
-}
-
-function addExamples({ requestBody, responses }: OperationObject, schemas: Schemas): void {
-  const bodies = [requestBody, ...Object.values(responses)] as (
-    RequestBodyObject | ResponseObject | undefined
-  )[];
-  for (const body of bodies) {
-    for (const media of Object.values(body?.content ?? {})) {
-      if (!media.examples) media.example ??= composeExample(media.schema, schemas);
-    }
-  }
-}
-
-/** Composes an example of a schema's examples. Returns undefined if there are none. */
-function composeExample(
-  schema: SchemaObject | ReferenceObject | undefined,
-  schemas: Schemas,
-  parents: string[] = [],
-): unknown {
-  if (schema === undefined) return undefined;
-  if ('$ref' in schema) {
-    // The example of a recursive schema ends at the first repetition.
-    if (parents.includes(schema.$ref)) return undefined;
-    const name = schema.$ref.replace('#/components/schemas/', '');
-    return composeExample(schemas[name], schemas, [...parents, schema.$ref]);
-  }
-  const { enum: values, allOf, items, properties } = schema;
-  if (schema.example !== undefined) return schema.example;
-  if (values) return values[0];
-  if (allOf) return composeExample(allOf[0], schemas, parents);
-  if (items) {
-    const item = composeExample(items, schemas, parents);
-    return item === undefined ? [] : [item];
-  }
-  return (
-    properties &&
-    Object.fromEntries(
-      Object.entries(properties)
-        .map(([name, property]) => [name, composeExample(property, schemas, parents)] as const)
-        .filter(([, value]) => value !== undefined),
-    )
-  );
 }

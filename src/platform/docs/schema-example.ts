@@ -1,0 +1,38 @@
+import type { ReferenceObject, SchemaObject } from '@nestjs/swagger';
+
+export type Schemas = Record<string, SchemaObject | ReferenceObject>;
+
+/**
+ * Composes an example of a schema's examples. Returns undefined if there are none.
+ */
+export function composeExample(
+  schema: SchemaObject | ReferenceObject | undefined,
+  schemas: Schemas,
+  parents: string[] = [],
+): unknown {
+  if (schema === undefined) return undefined;
+  if ('$ref' in schema) {
+    // The example of a recursive schema ends at the first repetition.
+    if (parents.includes(schema.$ref)) return undefined;
+    return composeExample(schemas[getSchemaName(schema)], schemas, [...parents, schema.$ref]);
+  }
+  const { enum: values, allOf, items, properties } = schema;
+  if (schema.example !== undefined) return schema.example;
+  if (values) return values[0];
+  if (allOf) return composeExample(allOf[0], schemas, parents);
+  if (items) {
+    const item = composeExample(items, schemas, parents);
+    return item === undefined ? [] : [item];
+  }
+  if (properties === undefined) return undefined;
+  const example: Record<string, unknown> = {};
+  for (const [name, property] of Object.entries(properties)) {
+    const value = composeExample(property, schemas, parents);
+    if (value !== undefined) example[name] = value;
+  }
+  return example;
+}
+
+function getSchemaName({ $ref }: ReferenceObject): string {
+  return $ref.replace('#/components/schemas/', '');
+}
