@@ -2,11 +2,14 @@ import {
   Body,
   Controller,
   Get,
+  Headers,
   Module,
   type ModuleMetadata,
+  Param,
   Patch,
   Post,
   Put,
+  Query,
   type Type,
   Version,
 } from '@nestjs/common';
@@ -18,8 +21,10 @@ import {
   ApiNotFoundResponse,
   ApiOkResponse,
   ApiOperation,
+  ApiParam,
   ApiPreconditionFailedResponse,
   ApiProperty,
+  ApiPropertyOptional,
   ApiResponse,
   ApiServiceUnavailableResponse,
   ApiTooManyRequestsResponse,
@@ -118,6 +123,11 @@ class PetDto {
   @ApiProperty({ example: 3 })
   @IsInt()
   age!: number;
+}
+
+class PetPatchDto {
+  @ApiPropertyOptional({ example: 'Rex' })
+  name?: string;
 }
 
 describe('the responses that an author documents', () => {
@@ -239,7 +249,9 @@ describe('the responses that an author documents', () => {
       422: { description: 'The name is taken.', content, headers: REQUEST_ID },
       default: { description: 'Mine.', content, headers: REQUEST_ID },
     });
-    const detail = expect.any(Array) as object;
+    const detail = [
+      { type: 'missing', loc: ['body', 'name'], msg: 'Field required', input: { age: 3 } },
+    ];
     expect(getResponses(document, 'put /pets')).toMatchObject({
       422: errorResponse('Not a pet.', detail, 'HTTPValidationError'),
       default: errorResponse('Mine.', 'Internal Server Error'),
@@ -252,6 +264,135 @@ describe('the responses that an author documents', () => {
 
   it('are valid', async () => {
     expect(await findProblems(document)).toEqual([]);
+  });
+});
+
+describe('the example of a 422', () => {
+  @Controller('pets')
+  class PetsController {
+    @Post()
+    add(@Body() pet: PetDto) {
+      return pet;
+    }
+
+    @Patch(':id')
+    @ApiParam({ name: 'id', type: 'integer' })
+    update(@Param('id') id: number, @Body() pet: PetPatchDto) {
+      return [id, pet];
+    }
+
+    @Get('names/:id')
+    findByName(@Param('id') id: string) {
+      return id;
+    }
+
+    @Get('numbers/:id')
+    findByNumber(@Query('limit') limit: number, @Param('id') id: number) {
+      return [id, limit];
+    }
+
+    @Get('uuids/:id')
+    @ApiParam({ name: 'id', format: 'uuid' })
+    findByUuid(@Param('id') id: string) {
+      return id;
+    }
+
+    @Get('kinds/:kind')
+    @ApiParam({ name: 'kind', enum: ['dog', 'cat'], enumName: 'Kind' })
+    findByKind(@Param('kind') kind: string) {
+      return kind;
+    }
+
+    @Get('search')
+    search(@Query('name') name: string, @Query('hasOwner') hasOwner: boolean) {
+      return [name, hasOwner];
+    }
+
+    @Get('owned')
+    listOwned(@Query('owner') owner: string) {
+      return owner;
+    }
+
+    @Get('changed')
+    listChanged(@Headers('since') since: string) {
+      return since;
+    }
+
+    @Post('lists')
+    addAll(@Body() pets: PetDto[]) {
+      return pets;
+    }
+  }
+
+  it.each([
+    [
+      'post /pets',
+      { type: 'missing', loc: ['body', 'name'], msg: 'Field required', input: { age: 3 } },
+    ],
+    ['patch /pets/{id}', { type: 'missing', loc: ['body'], msg: 'Field required', input: null }],
+    [
+      'get /pets/names/{id}',
+      { type: 'value_error', loc: ['path', 'id'], msg: 'id is not valid', input: 'abc' },
+    ],
+    [
+      'get /pets/numbers/{id}',
+      {
+        type: 'float_parsing',
+        loc: ['path', 'id'],
+        msg: 'Input should be a valid number, unable to parse string as a number',
+        input: 'abc',
+      },
+    ],
+    [
+      'get /pets/uuids/{id}',
+      {
+        type: 'uuid_parsing',
+        loc: ['path', 'id'],
+        msg: 'Input should be a valid UUID',
+        input: 'abc',
+      },
+    ],
+    [
+      'get /pets/kinds/{kind}',
+      {
+        type: 'literal_error',
+        loc: ['path', 'kind'],
+        msg: "Input should be 'dog' or 'cat'",
+        input: 'abc',
+        ctx: { expected: "'dog' or 'cat'" },
+      },
+    ],
+    [
+      'get /pets/search',
+      {
+        type: 'bool_parsing',
+        loc: ['query', 'hasOwner'],
+        msg: 'Input should be a valid boolean, unable to interpret input',
+        input: 'abc',
+      },
+    ],
+    [
+      'get /pets/owned',
+      { type: 'missing', loc: ['query', 'owner'], msg: 'Field required', input: {} },
+    ],
+    [
+      'get /pets/changed',
+      { type: 'missing', loc: ['header', 'since'], msg: 'Field required', input: {} },
+    ],
+  ])('fits %s', async (operation, error) => {
+    const document = await createDocument(PetsController);
+    expect(getResponses(document, operation)).toMatchObject({
+      422: errorResponse('The request is not valid.', [error], 'HTTPValidationError'),
+    });
+    expect(await findProblems(document)).toEqual([]);
+  });
+
+  it('is the response of the service to a body without the field', async () => {
+    const { app } = await createTestApp({ features: [createModule(PetsController)] });
+    const response = await request(app.getHttpServer()).post('/pets').send({ age: 3 }).expect(422);
+    expect(getResponses(await fetchDocument(app), 'post /pets')).toMatchObject({
+      422: { content: { 'application/json': { example: response.body as object } } },
+    });
   });
 });
 

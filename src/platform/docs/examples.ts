@@ -8,6 +8,7 @@ import {
   type SchemaObject,
 } from '@nestjs/swagger';
 import { composeExample, type Schemas } from './schema-example.js';
+import { createValidationErrorExample } from './validation-error-example.js';
 
 /**
  * Adds an example to each body of an operation, unless its author has set one. It is composed of the
@@ -21,6 +22,8 @@ export function addExamples(operation: OperationObject, schemas: Schemas): void 
       switch (schema.$ref) {
         case getSchemaPath('HTTPError'):
           return { detail: STATUS_CODES[status.replace('XX', '00')] ?? 'Internal Server Error' };
+        case getSchemaPath('HTTPValidationError'):
+          return createValidationErrorExample(operation, schemas);
         default:
           return composeExample(schema, schemas);
       }

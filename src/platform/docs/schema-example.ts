@@ -33,6 +33,19 @@ export function composeExample(
   return example;
 }
 
+/** Returns the schema that a reference, or the only part of an `allOf`, refers to. */
+export function resolveSchema(
+  schema: SchemaObject | ReferenceObject | undefined,
+  schemas: Schemas,
+): SchemaObject {
+  if (schema === undefined) return {};
+  if ('$ref' in schema) return resolveSchema(schemas[getSchemaName(schema)], schemas);
+  const { allOf: [part, ...others] = [], ...rest } = schema;
+  return part === undefined || others.length > 0
+    ? schema
+    : { ...resolveSchema(part, schemas), ...rest };
+}
+
 function getSchemaName({ $ref }: ReferenceObject): string {
   return $ref.replace('#/components/schemas/', '');
 }
