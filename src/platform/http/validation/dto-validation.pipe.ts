@@ -7,16 +7,17 @@ import {
   UnprocessableEntityException,
 } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
-import { validate, type ValidationError } from 'class-validator';
 import { getRequestState } from '../request-state.js';
+import { CompiledDto } from './compiled-dto.js';
+import { ConstraintContainer } from './constraint-container.js';
+import { type Field, hasRules } from './dto-fields.js';
+import { DtoValidator } from './dto-validator.js';
 import {
   createErrorDetail,
   createMissingError,
   type ErrorDetail,
   OBJECT_ERROR,
 } from './error-detail.js';
-import { CompiledDto } from './compiled-dto.js';
-import { addShapeErrors, toErrorDetails } from './validation-errors.js';
 
 /** First element of FastAPI's `loc`, by the type of the handler's parameter. */
 const LOCATIONS: Partial<Record<ArgumentMetadata['type'], string>> = {
@@ -24,12 +25,19 @@ const LOCATIONS: Partial<Record<ArgumentMetadata['type'], string>> = {
   query: 'query',
   param: 'path',
 };
-const PLAIN_TYPES = new Set<unknown>([String, Number, Boolean, Array, Object, Date]);
 const PROTOTYPE_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** A class with class-validator rules. */
+interface Dto {
+  dtoClass: Type<object>;
+  fields: Map<string, Field>;
+  /** Undefined for DTOs that cannot be compiled. */
+  compiled: CompiledDto | undefined;
+}
 
 /**
  * Validates a body, query or path with the class-validator decorators of the handler's DTO, and converts it
- * to an instance of the DTO without unknown keys.
+ * to an instance of the DTO without unknown keys. Values of other classes pass.
  *
  * Replaces Nest's own `ValidationPipe`, which converts the value before validation and reports errors
  * without the arguments of the rules, while FastAPI's format requires both.
@@ -39,50 +47,62 @@ const PROTOTYPE_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
 @Injectable()
 export class DtoValidationPipe implements PipeTransform {
   private readonly logger = new Logger(DtoValidationPipe.name);
+  private readonly validator: DtoValidator;
+  /** Undefined for classes without rules. */
+  private readonly dtos = new Map<unknown, Dto | undefined>();
 
-  /** Compiled when first used; undefined for DTOs that cannot be compiled. */
-  private readonly compiledDtos = new Map<Type<object>, CompiledDto | undefined>();
+  constructor(container: ConstraintContainer) {
+    this.validator = new DtoValidator(container);
+  }
 
-  transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
+  transform(value: unknown, { type, metatype, data }: ArgumentMetadata): unknown {
     const location = LOCATIONS[type];
-    if (location === undefined || !isDto(metatype)) return value;
-    const loc = [location];
+    const dto = this.getDto(metatype);
+    if (location === undefined || dto === undefined) return value;
+    // A key, as in @Body('owner'), that may be absent: TypeScript emits nothing about optional parameters.
+    if (typeof data === 'string' && value === undefined) return value;
+    const loc = typeof data === 'string' ? [location, data] : [location];
     if (value === undefined) return rejectMissing(type, loc);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw createException([createErrorDetail(OBJECT_ERROR, loc, value)]);
-    }
-    return this.getCompiled(metatype)?.accept(value) ?? this.validate(value, metatype, loc);
+    if (!isObject(value)) throw createException([createErrorDetail(OBJECT_ERROR, loc, value)]);
+    return dto.compiled?.accept(value) ?? this.validate(dto, value, { value, loc });
   }
 
-  private getCompiled(dtoClass: Type<object>): CompiledDto | undefined {
-    if (!this.compiledDtos.has(dtoClass)) {
-      this.compiledDtos.set(dtoClass, CompiledDto.compile(dtoClass));
+  private getDto(metatype: unknown): Dto | undefined {
+    const known = this.dtos.get(metatype);
+    if (known !== undefined || this.dtos.has(metatype)) return known;
+    let dto: Dto | undefined;
+    if (hasRules(metatype)) {
+      const fields = this.validator.getFields(metatype);
+      dto = { dtoClass: metatype, fields, compiled: CompiledDto.compile(metatype, fields) };
     }
-    return this.compiledDtos.get(dtoClass);
+    this.dtos.set(metatype, dto);
+    return dto;
   }
 
-  /** Validates with class-transformer and class-validator. */
+  /** Converts with class-transformer, and validates. */
   private async validate(
+    { dtoClass }: Dto,
     value: object,
-    dtoClass: Type<object>,
-    loc: ErrorDetail['loc'],
+    input: Parameters<DtoValidator['findErrors']>[1],
   ): Promise<object> {
-    let dto: object;
-    let errors: ValidationError[];
+    let instance: object;
     try {
-      dto = plainToInstance<object, unknown>(dtoClass, removePrototypeKeys(value));
-      errors = await validate(dto, { whitelist: true, forbidUnknownValues: false });
+      instance = plainToInstance(dtoClass, copyPlainValue(value));
     } catch (error) {
-      // Some conversions and rules throw on unexpected values, such as a lone surrogate.
-      if (!(error instanceof TypeError || error instanceof URIError)) throw error;
+      if (!isThrownByClassTransformer(error)) throw error;
       this.logger.warn(error);
       throw createException([
-        { type: 'value_error', loc, msg: 'Input could not be validated', input: value },
+        {
+          type: 'value_error',
+          loc: input.loc,
+          msg: 'Input could not be validated',
+          input: input.value,
+        },
       ]);
     }
-    errors = addShapeErrors(dto, errors);
-    if (errors.length > 0) throw createException(await toErrorDetails(errors, value, loc));
-    return dto;
+    const errors = await this.validator.findErrors(instance, input);
+    if (errors.length > 0) throw createException(errors);
+    return instance;
   }
 }
 
@@ -97,8 +117,13 @@ async function rejectMissing(
   ]);
 }
 
-function isDto(metatype: ArgumentMetadata['metatype']): metatype is Type<object> {
-  return metatype !== undefined && !PLAIN_TYPES.has(metatype);
+function isObject(value: unknown): value is object {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !ArrayBuffer.isView(value)
+  );
 }
 
 function createException(detail: ErrorDetail[]): UnprocessableEntityException {
@@ -106,21 +131,31 @@ function createException(detail: ErrorDetail[]): UnprocessableEntityException {
 }
 
 /**
- * Returns the value, or a copy without keys such as `constructor`, which class-transformer would use as the
- * class to instantiate.
+ * Copies the objects and arrays of a value, because class-transformer and `@Transform` may change them. Omits
+ * keys such as `constructor`, which class-transformer would use as the class to instantiate.
  */
-function removePrototypeKeys(value: object): unknown {
-  return hasPrototypeKey(value)
-    ? JSON.parse(JSON.stringify(value), (key, inner: unknown) =>
-        PROTOTYPE_KEYS.has(key) ? undefined : inner,
-      )
-    : value;
+function copyPlainValue(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyPlainValue);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== null && prototype !== Object.prototype) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => !PROTOTYPE_KEYS.has(key))
+      .map(([key, inner]) => [key, copyPlainValue(inner)]),
+  );
 }
 
-function hasPrototypeKey(value: unknown): boolean {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    Object.entries(value).some(([key, inner]) => PROTOTYPE_KEYS.has(key) || hasPrototypeKey(inner))
-  );
+/**
+ * Returns whether class-transformer itself has thrown, for example for an object with a `valueOf` key in place
+ * of a number, and not a `@Transform` of a feature: only its own frames precede the pipe's.
+ */
+function isThrownByClassTransformer(error: unknown): boolean {
+  if (!(error instanceof TypeError)) return false;
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at .*[\\/]/.test(line));
+  // By its source maps, its files are in node_modules/src.
+  const isOwn = (frame: string) =>
+    /[\\/]node_modules[\\/](?:class-transformer|src)[\\/]/.test(frame);
+  const caller = frames.find((frame) => !isOwn(frame));
+  return frames.length > 0 && (caller === undefined || /dto-validation\.pipe\.[jt]s/.test(caller));
 }

@@ -69,8 +69,8 @@ export const RULE_ORDER = [...RULE_ERRORS.keys()];
  * Returns the error that pydantic reports for a rule. A rule that pydantic does not have is reported as
  * `value_error` with class-validator's message.
  */
-export function getRuleError(name: string, args: unknown[], message: string): RuleError {
-  return RULE_ERRORS.get(name)?.(args) ?? { type: 'value_error', msg: message };
+export function getRuleError(name: string, args: unknown[], getMessage: () => string): RuleError {
+  return RULE_ERRORS.get(name)?.(args) ?? { type: 'value_error', msg: getMessage() };
 }
 
 /** Adds where a rule was violated and by which value. */

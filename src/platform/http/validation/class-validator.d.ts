@@ -1,0 +1,3 @@
+declare module 'class-validator/cjs/validation/ValidationUtils.js' {
+  export { ValidationUtils } from 'class-validator/types/validation/ValidationUtils.js';
+}

@@ -1,0 +1,47 @@
+import { Injectable, type Type } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { UnknownElementException } from '@nestjs/core/errors/exceptions/unknown-element.exception.js';
+
+/**
+ * Returns the instances of classes that implement class-validator rules: providers of the application's
+ * modules, so that Nest injects their dependencies, and new instances of other classes.
+ *
+ * Each application has its own, which its validation pipe uses. Code that calls class-validator itself, such
+ * as Nest's `ValidationPipe`, uses that of the application that was created last, because class-validator
+ * has one container per process.
+ */
+@Injectable()
+export class ConstraintContainer {
+  private readonly instances = new Map<unknown, object>();
+
+  constructor(private readonly moduleRef: ModuleRef) {}
+
+  /** @throws Error if the class has dependencies and is not a provider */
+  get<T extends object>(constraintClass: Type<T>): T {
+    let instance = this.instances.get(constraintClass);
+    if (instance === undefined) {
+      instance = this.findProvider(constraintClass) ?? createInstance(constraintClass);
+      this.instances.set(constraintClass, instance);
+    }
+    return instance as T;
+  }
+
+  private findProvider<T extends object>(constraintClass: Type<T>): T | undefined {
+    try {
+      return this.moduleRef.get(constraintClass, { strict: false });
+    } catch (error) {
+      if (error instanceof UnknownElementException) return undefined;
+      throw error;
+    }
+  }
+}
+
+function createInstance(constraintClass: Type<object>): object {
+  const dependencies = Reflect.getMetadata('design:paramtypes', constraintClass) as unknown;
+  if (Array.isArray(dependencies) && dependencies.length > 0) {
+    throw new Error(
+      `${constraintClass.name} validates a DTO and has dependencies. Add it to the providers of a module.`,
+    );
+  }
+  return new constraintClass();
+}
