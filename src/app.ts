@@ -10,6 +10,7 @@ import { createCorsOptions } from './platform/http/cors.js';
 import { securityHeaders } from './platform/http/default-headers.js';
 import { assignRequestId } from './platform/http/request-id.js';
 import { RequestTracker } from './platform/http/request-tracker.js';
+import { adaptParameterPipes } from './platform/http/validation/parameter-pipes.js';
 import { ConnectionTracker } from './platform/lifecycle/connection-tracker.js';
 import { LifecycleService } from './platform/lifecycle/lifecycle.service.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
@@ -50,6 +51,7 @@ export async function createApp(
     },
   });
   detectOnlyDuplicateRoutes();
+  adaptParameterPipes();
   const app = await NestFactory.create<NestExpressApplication>(
     AppModule.forRoot(
       features ?? (await discoverFeatures(new URL('./features/', import.meta.url))),
