@@ -51,6 +51,8 @@ export interface Field {
   isPromise: boolean;
   /** Whether `@Type` or `@Transform` converts the value. */
   isConverted: boolean;
+  /** The declared type of the property, as far as TypeScript emits it. */
+  designType: unknown;
 }
 
 /** The names of class-validator's own rules, which it exports as constants such as `IS_EMAIL`. */
@@ -133,6 +135,7 @@ function createField(dtoClass: Type, name: string): Field {
     isConverted:
       Boolean(storage.findTypeMetadata(dtoClass, name)) ||
       storage.findTransformMetadatas(dtoClass, name, TransformationType.PLAIN_TO_CLASS).length > 0,
+    designType,
   };
 }
 

@@ -18,6 +18,7 @@ import {
   type ErrorDetail,
   OBJECT_ERROR,
 } from './error-detail.js';
+import { readParameters } from './parameter-types.js';
 
 /** First element of FastAPI's `loc`, by the type of the handler's parameter. */
 const LOCATIONS: Partial<Record<ArgumentMetadata['type'], string>> = {
@@ -64,7 +65,14 @@ export class DtoValidationPipe implements PipeTransform {
     const loc = typeof data === 'string' ? [location, data] : [location];
     if (value === undefined) return rejectMissing(type, loc);
     if (!isObject(value)) throw createException([createErrorDetail(OBJECT_ERROR, loc, value)]);
-    return dto.compiled?.accept(value) ?? this.validate(dto, value, { value, loc });
+    if (type === 'body') {
+      return dto.compiled?.accept(value) ?? this.validate(dto, value, { value, loc });
+    }
+    const parameters = readParameters(dto.fields.values(), value);
+    return (
+      dto.compiled?.accept(parameters.value) ??
+      this.validate(dto, parameters.value, { value: parameters.input, loc, isParameters: true })
+    );
   }
 
   private getDto(metatype: unknown): Dto | undefined {

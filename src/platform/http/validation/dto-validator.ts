@@ -10,11 +10,14 @@ import {
   OBJECT_ERROR,
   type RuleError,
 } from './error-detail.js';
+import { getParameterError, getUnparsedError } from './parameter-types.js';
 
 /** A value of the request, as the client sent it. */
 interface Input {
   value: unknown;
   loc: ErrorDetail['loc'];
+  /** Whether it is a query or path, whose values are strings. */
+  isParameters?: boolean;
 }
 
 /**
@@ -54,7 +57,7 @@ export class DtoValidator {
   private async findFieldErrors(
     field: Field,
     dto: object,
-    { value: parent, loc }: Input,
+    { value: parent, loc, isParameters }: Input,
   ): Promise<ErrorDetail[]> {
     let value = (dto as Record<string, unknown>)[field.name];
     if (field.isPromise) value = await value;
@@ -65,6 +68,7 @@ export class DtoValidator {
     const errors = await this.findValueErrors(field, dto, value, {
       value: isSent ? container[field.key] : value,
       loc: [...loc, field.key],
+      isParameters,
     });
     // `@Transform` may have created the object from another value, such as a string that contains JSON.
     const isMissing = !isSent && (value === undefined || container === parent);
@@ -86,8 +90,10 @@ export class DtoValidator {
       value,
       constraints: [],
     };
-    const shapeError = field.isNested ? findShapeError(field, value) : undefined;
-    if (shapeError) return [createErrorDetail(shapeError, input.loc, input.value)];
+    const typeError =
+      (field.isNested ? findShapeError(field, value) : undefined) ??
+      (input.isParameters ? getUnparsedError(field, value) : undefined);
+    if (typeError) return [createErrorDetail(typeError, input.loc, input.value)];
     const early = await findViolated(field.rules.filter(isEarly), value, args);
     if (early) return [createRuleErrorDetail(early, args, input)];
     const inner = await this.findInnerErrors(field, value, args, input);
@@ -109,6 +115,7 @@ export class DtoValidator {
       const inputs = toRecord(input.value);
       const details = elements.map(([key, element]) =>
         this.findElementErrors(field, element, args, {
+          ...input,
           value: Object.hasOwn(inputs, key) ? inputs[key] : element,
           loc: [...input.loc, key],
         }),
@@ -118,7 +125,9 @@ export class DtoValidator {
     if (await findViolated(field.elementRules, value, args)) {
       return [createErrorDetail(LIST_ERROR, input.loc, input.value)];
     }
-    return field.isNested && value !== undefined ? this.findErrors(value as object, input) : [];
+    return field.isNested && value !== undefined
+      ? this.findErrors(value as object, { value: input.value, loc: input.loc })
+      : [];
   }
 
   private async findElementErrors(
@@ -209,14 +218,18 @@ function violates(
 function createRuleErrorDetail(
   { name, validator, constraints, message }: Rule,
   args: ValidationArguments,
-  { value, loc }: Input,
+  { value, loc, isParameters }: Input,
 ): ErrorDetail {
-  const error = getRuleError(name, constraints, () => {
-    const ruleArgs = { ...args, constraints };
-    return ValidationUtils.replaceMessageSpecialTokens(
-      message ?? validator.defaultMessage?.(ruleArgs) ?? '',
-      ruleArgs,
-    );
-  });
+  const error =
+    (isParameters && typeof value === 'string'
+      ? getParameterError(name, constraints, value)
+      : undefined) ??
+    getRuleError(name, constraints, () => {
+      const ruleArgs = { ...args, constraints };
+      return ValidationUtils.replaceMessageSpecialTokens(
+        message ?? validator.defaultMessage?.(ruleArgs) ?? '',
+        ruleArgs,
+      );
+    });
   return createErrorDetail(error, loc, value);
 }
