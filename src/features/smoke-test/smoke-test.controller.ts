@@ -89,7 +89,9 @@ export class SmokeTestController {
     try {
       return await this.smokeTest.checkLogging();
     } catch (error) {
-      if (error instanceof LogDeliveryError) throw new ServiceUnavailableException(error.message);
+      if (error instanceof LogDeliveryError) {
+        throw new ServiceUnavailableException(error.message, { cause: error });
+      }
       throw error;
     }
   }

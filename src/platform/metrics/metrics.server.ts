@@ -6,7 +6,6 @@ import {
   Logger,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
-  ServiceUnavailableException,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
@@ -60,7 +59,8 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
     });
     adapter.getInstance<Express>().all('/system/{*path}', (req, res, next) => {
       // The main port does not listen yet, and features may still be starting.
-      if (lifecycle.phase === 'starting') next(new ServiceUnavailableException('Starting'));
+      // Not an exception, which would be logged as an error.
+      if (lifecycle.phase === 'starting') adapter.reply(res, { detail: 'Starting' }, 503);
       else main.httpAdapter.getInstance<Express>()(req, res, next);
     });
     adapter.setNotFoundHandler();
