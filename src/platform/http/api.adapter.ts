@@ -18,6 +18,7 @@ import express, {
 } from 'express';
 import type { ConnectionTracker } from '../lifecycle/connection-tracker.js';
 import type { LifecycleService } from '../lifecycle/lifecycle.service.js';
+import { runInRequestContext } from '../logging/request-context.js';
 import type { Settings } from '../settings.js';
 import { createRouteBodyParser, sendContinueOnRead } from './body-parser.js';
 import { createMessageClasses, type HeaderField } from './message-classes.js';
@@ -55,6 +56,9 @@ const STATUSES_WITHOUT_BODY = new Set<number>([
   HttpStatus.RESET_CONTENT,
   HttpStatus.NOT_MODIFIED,
 ]);
+
+/** Source of the error handler of a `StreamableFile` whose author has set none. Each file has its own function. */
+const DEFAULT_FILE_ERROR_HANDLER = String(new StreamableFile(Buffer.alloc(0)).errorHandler);
 
 /** Responses to requests that Node's HTTP parser rejects, by error code. The default is 400. */
 const PARSER_ERRORS = new Map<string | undefined, [status: number, detail: string]>([
@@ -223,6 +227,7 @@ export class ApiAdapter extends ExpressAdapter {
       body instanceof Error ||
       STATUSES_WITHOUT_BODY.has(statusCode ?? response.statusCode)
     ) {
+      if (body instanceof StreamableFile) handleFileErrors(body, response);
       return super.reply(response, body, statusCode);
     }
     const json = JSON.stringify(body);
@@ -370,5 +375,27 @@ function closeAfter(response: ServerResponse, socket: Socket): void {
   socket.on('error', () => undefined);
   response.once('finish', () => {
     socket.destroySoon();
+  });
+}
+
+/**
+ * Passes errors of a file to the error filter as long as it can respond, unless the author has set an error
+ * handler. Nest's own handler responds with 400 as text.
+ */
+function handleFileErrors(file: StreamableFile, response: Response): void {
+  const { errorHandler } = file;
+  if (String(errorHandler) !== DEFAULT_FILE_ERROR_HANDLER) return;
+  file.setErrorHandler((error) => {
+    if (response.destroyed) return;
+    const { req } = response;
+    // The stream may emit its error outside of the request's context.
+    runInRequestContext(req.state, () => {
+      if (response.headersSent) {
+        req.state.hasFailedResponse = !response.writableEnded;
+        errorHandler(error, response);
+      } else {
+        req.next?.(error);
+      }
+    });
   });
 }
