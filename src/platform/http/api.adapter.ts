@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import {
   type HttpException,
   HttpStatus,
+  Logger,
   MethodNotAllowedException,
   NotFoundException,
   StreamableFile,
@@ -50,12 +51,16 @@ const SOCKET_INACTIVITY_TIMEOUT_MS = 120_000;
  */
 const BACKLOG = 4096;
 
+const logger = new Logger('ApiAdapter');
+
 /** Statuses whose responses have no body. Express removes it. */
 const STATUSES_WITHOUT_BODY = new Set<number>([
   HttpStatus.NO_CONTENT,
   HttpStatus.RESET_CONTENT,
   HttpStatus.NOT_MODIFIED,
 ]);
+
+const JSON_TYPE = /^application\/json|\+json *(?:;|$)/i;
 
 /** Source of the error handler of a `StreamableFile` whose author has set none. Each file has its own function. */
 const DEFAULT_FILE_ERROR_HANDLER = String(new StreamableFile(Buffer.alloc(0)).errorHandler);
@@ -72,6 +77,13 @@ const expressRequests = tracingChannel('express.router.request');
 
 /** Middleware for `node:http`. */
 type Middleware = (req: IncomingMessage, res: ServerResponse, next: () => void) => void;
+
+/** Express's settings of JSON responses. */
+interface ExpressSettings {
+  'json replacer'?: Parameters<typeof JSON.stringify>[1];
+  'json spaces'?: string | number;
+  'json escape'?: boolean;
+}
 
 export interface ApiAdapterOptions {
   settings: Settings;
@@ -212,8 +224,8 @@ export class ApiAdapter extends ExpressAdapter {
 
   /**
    * Sends objects as JSON without Express's ETag and freshness checks, so that such responses are never
-   * 304, and with `Cache-Control: no-store` unless the handler has set it. Everything else is sent by
-   * Nest's adapter.
+   * 304, and with `Cache-Control: no-store` unless the handler has set it. Express's settings of JSON, such
+   * as `json replacer`, apply. Everything else is sent by Nest's adapter.
    *
    * Without it, throughput is 64 % for GET and 85 % for POST (Node 24, `wrk -c50`, one core).
    */
@@ -230,9 +242,17 @@ export class ApiAdapter extends ExpressAdapter {
       if (body instanceof StreamableFile) handleFileErrors(body, response);
       return super.reply(response, body, statusCode);
     }
-    const json = JSON.stringify(body);
+    const json = stringify(body, this.getInstance<Express>().settings as ExpressSettings);
     if (statusCode !== undefined) response.statusCode = statusCode;
-    if (!response.hasHeader('Content-Type')) response.setHeader('Content-Type', 'application/json');
+    const contentType = response.getHeader('Content-Type');
+    if (contentType === undefined) {
+      response.setHeader('Content-Type', 'application/json');
+    } else if (isMislabeledError(contentType, body, statusCode)) {
+      logger.warn(
+        `The body of an error is JSON, but its Content-Type is ${String(contentType)}. Remove the header in the exception filter.`,
+      );
+      response.setHeader('Content-Type', 'application/json');
+    }
     if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'no-store');
     const length = Buffer.byteLength(json);
     response.setHeader('Content-Length', length);
@@ -376,6 +396,28 @@ function closeAfter(response: ServerResponse, socket: Socket): void {
   response.once('finish', () => {
     socket.destroySoon();
   });
+}
+
+/** Serializes an object as Express does. Without settings, `JSON.stringify()` has a faster path. */
+function stringify(body: object, settings: ExpressSettings): string {
+  const { 'json replacer': replacer, 'json spaces': spaces, 'json escape': escape } = settings;
+  const json = (
+    replacer || spaces ? JSON.stringify(body, replacer, spaces) : JSON.stringify(body)
+  ) as string | undefined;
+  // A method toJSON() has returned undefined.
+  if (json === undefined) return '';
+  if (!escape) return json;
+  return json.replace(/[<>&]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
+}
+
+/** Returns whether an error has the content type of the handler's own response. Nest checks this too. */
+function isMislabeledError(
+  contentType: number | string | string[],
+  body: { statusCode?: unknown },
+  statusCode = 200,
+): boolean {
+  const isErrorBody = statusCode >= 400 || Number(body.statusCode) >= 400;
+  return isErrorBody && !JSON_TYPE.test(String(contentType));
 }
 
 /**
