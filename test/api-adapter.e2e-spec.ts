@@ -15,11 +15,12 @@ import {
   ServiceUnavailableException,
   StreamableFile,
 } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { APP_FILTER, NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import request from 'supertest';
 import { ApiAdapter, type ApiAdapterOptions } from '../src/platform/http/api.adapter.js';
+import { ErrorFilter } from '../src/platform/http/error.filter.js';
 import { HttpModule } from '../src/platform/http/http.module.js';
 import { assignRequestId } from '../src/platform/http/request-id.js';
 import { RequestTracker } from '../src/platform/http/request-tracker.js';
@@ -188,7 +189,11 @@ function createAdapter(options: Partial<ApiAdapterOptions>): ApiAdapter {
 
 function createTestApp(adapter: ApiAdapter): Promise<NestExpressApplication> {
   return NestFactory.create<NestExpressApplication>(
-    { module: HttpModule, controllers: [Handlers] },
+    {
+      module: HttpModule,
+      controllers: [Handlers],
+      providers: [{ provide: APP_FILTER, useClass: ErrorFilter }],
+    },
     adapter,
     { bodyParser: false, logger: false },
   );

@@ -1,21 +1,16 @@
 import { Module, type Type } from '@nestjs/common';
-import { APP_FILTER, APP_PIPE, DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { APP_PIPE, DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { useContainer } from 'class-validator';
 import { setBodyUse } from './body-use.js';
-import { ErrorFilter } from './error.filter.js';
 import { ConstraintContainer } from './validation/constraint-container.js';
 import { DtoValidationPipe } from './validation/dto-validation.pipe.js';
 import { WelcomeController } from './welcome.controller.js';
 
-/** Registers the global pipe and the global exception filter. */
+/** Registers the global pipe. */
 @Module({
   imports: [DiscoveryModule],
   controllers: [WelcomeController],
-  providers: [
-    ConstraintContainer,
-    { provide: APP_PIPE, useClass: DtoValidationPipe },
-    { provide: APP_FILTER, useClass: ErrorFilter },
-  ],
+  providers: [ConstraintContainer, { provide: APP_PIPE, useClass: DtoValidationPipe }],
 })
 export class HttpModule {
   constructor(discovery: DiscoveryService, container: ConstraintContainer) {
