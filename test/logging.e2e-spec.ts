@@ -92,7 +92,7 @@ describe('Request log', () => {
         context: 'RequestLog',
         method: 'POST',
         route: 'unmatched',
-        status: 405,
+        statusCode: 405,
         durationMs: expect.any(Number) as number,
         msg: 'Request completed',
       },
@@ -102,7 +102,7 @@ describe('Request log', () => {
   it('contains the pattern of the matched route', async () => {
     await request(app.getHttpServer()).get('/?a=1').expect(200);
     await waitFor(() => log.length > 0);
-    expect(log).toMatchObject([{ route: '/', status: 200 }]);
+    expect(log).toMatchObject([{ route: '/', statusCode: 200 }]);
   });
 
   it.each([
@@ -129,7 +129,7 @@ describe('Request log', () => {
     socket.destroy();
     await waitFor(() => log.length > 0);
     expect(log).toMatchObject([{ msg: 'Request aborted', route: ECHO }]);
-    expect(log[0]).not.toHaveProperty('status');
+    expect(log[0]).not.toHaveProperty('statusCode');
   });
 
   it('contains each pipelined request of a connection that the client closes', async () => {
@@ -163,8 +163,8 @@ describe('Request log', () => {
     await request(app.getHttpServer()).get('/docs/nope').expect(404);
     await waitFor(() => log.length === 2);
     expect(log).toMatchObject([
-      { route: 'unmatched', status: 400, requestId: expect.stringMatching(UUID) as string },
-      { route: 'unmatched', status: 404 },
+      { route: 'unmatched', statusCode: 400, requestId: expect.stringMatching(UUID) as string },
+      { route: 'unmatched', statusCode: 404 },
     ]);
   });
 
@@ -207,7 +207,7 @@ describe('Request log', () => {
     // Records are written in the order of the requests, so this one would be the last.
     await request(app.getHttpServer()).get('/nope');
     await waitFor(() => log.length > 0);
-    expect(log).toMatchObject([{ status: 404 }]);
+    expect(log).toMatchObject([{ statusCode: 404 }]);
   });
 
   it('contains probes that fail with 500', async () => {
@@ -224,7 +224,7 @@ describe('Request log', () => {
     await waitFor(() => log.length > 1);
     expect(log).toMatchObject([
       { level: 'error', err: { message: 'unforeseen' } },
-      { level: 'error', msg: 'Request completed', route: LIVENESS, status: 500 },
+      { level: 'error', msg: 'Request completed', route: LIVENESS, statusCode: 500 },
     ]);
   });
 

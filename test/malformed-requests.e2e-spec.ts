@@ -125,7 +125,7 @@ describe('a malformed request', () => {
   ])('gets 400 and is the last on its connection: %s', async (_, headers, detail) => {
     const received = await sendRaw(app, formatGet(headers) + NEXT_REQUEST);
     expect(parseResponses(received)).toEqual([createErrorResponse(400, detail)]);
-    await waitFor(() => log.some(({ status }) => status === 400));
+    await waitFor(() => log.some(({ statusCode }) => statusCode === 400));
     expect(log).not.toContainEqual(expect.objectContaining({ requestId: 'next' }));
   });
 

@@ -27,7 +27,7 @@ export function createRequestLog(logger: Logger) {
           context: 'RequestLog',
           method: request.method,
           route,
-          status,
+          statusCode: status,
           durationMs: Math.round(durationMs * 1000) / 1000,
         },
         MESSAGES[outcome],

@@ -12,7 +12,7 @@ interface RequestRecord {
   requestId: string;
   method: string;
   route: string;
-  status?: number;
+  statusCode?: number;
   durationMs: number;
   msg: string;
 }
@@ -41,13 +41,13 @@ export function createTerminalFormat({ LOG_LEVEL }: Settings): (line: string) =>
 
 /** Formats a request such as `15:21:28 GET /boom 500 9 ms b3c5a285`. */
 function formatRequest(record: RequestRecord): string {
-  const { method, route, status, durationMs, msg, requestId } = record;
+  const { method, route, statusCode, durationMs, msg, requestId } = record;
   const parts = [
     color('dim', new Date(record.time).toTimeString().slice(0, 8)),
     // Node's parser rejected the request.
     method || '-',
     route,
-    status === undefined ? '-' : color(getStatusColor(status), String(status)),
+    statusCode === undefined ? '-' : color(getStatusColor(statusCode), String(statusCode)),
     `${Math.round(durationMs)} ms`,
     color('dim', requestId.slice(0, 8)),
   ];
