@@ -1,7 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
-import type { Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setImmediate, setTimeout as wait } from 'node:timers/promises';
+import { Server as TlsServer } from 'node:tls';
 
 /** Interval at which {@link ConnectionTracker.close} closes idle connections. */
 const SWEEP_INTERVAL_MS = 100;
@@ -15,6 +16,12 @@ const QUIET_PERIOD_MS = 50;
 /** Limit of the time spent waiting for {@link QUIET_PERIOD_MS}, which shrinks meanwhile. */
 const QUIET_PERIOD_TIMEOUT_MS = 1000;
 
+/** How long the client of a WebSocket may take to respond to the close frame. */
+const WEB_SOCKET_CLOSE_TIMEOUT_MS = 1000;
+
+/** Close frame of the WebSocket protocol with the code 1001 (RFC 6455): the server is going away. */
+const GOING_AWAY = Buffer.from([0x88, 2, 1001 >> 8, 1001 & 0xff]);
+
 interface Connection {
   /** Time at which it was accepted, as `performance.now()`. */
   acceptedAt: number;
@@ -22,6 +29,10 @@ interface Connection {
   responses: Map<ServerResponse, () => void>;
   /** Whether the last response was finished before its request's body was received. */
   hasUnreadBody: boolean;
+  /** Whether it was upgraded to a WebSocket. */
+  isWebSocket: boolean;
+  /** Time at which the WebSocket's close frame was sent, as `performance.now()`. */
+  closeFrameSentAt: number | undefined;
 }
 
 /** Tracks the connections of an HTTP server and their open requests, and closes them gracefully. */
@@ -44,10 +55,20 @@ export class ConnectionTracker {
   /** Tracks the connections of a server. */
   watch(server: Server): void {
     this.server = server;
-    server.on('connection', (socket) => {
+    const event = server instanceof TlsServer ? 'secureConnection' : 'connection';
+    server.on(event, (socket: Socket) => {
       this.activity += 1;
       this.getConnection(socket);
     });
+    // Without a listener of a WebSocket library, Node handles upgrade requests like others.
+    const watchUpgrades = (name: string) => {
+      if (name !== 'upgrade') return;
+      server.off('newListener', watchUpgrades);
+      server.on('upgrade', ({ headers }: IncomingMessage, socket: Socket) => {
+        this.getConnection(socket).isWebSocket = headers.upgrade?.toLowerCase() === 'websocket';
+      });
+    };
+    server.on('newListener', watchUpgrades);
   }
 
   /**
@@ -107,7 +128,8 @@ export class ConnectionTracker {
   }
 
   /**
-   * Closes the listener and idle connections, and waits for open requests.
+   * Closes the listener and idle connections, and waits for open requests. Event streams and WebSockets are
+   * ended once the listener is closed: their clients reconnect to another process.
    *
    * @param timeoutMs time after which open requests are aborted
    * @returns the number of aborted requests
@@ -119,9 +141,13 @@ export class ConnectionTracker {
     const sweep = setInterval(() => {
       const now = performance.now();
       const isOverdue = now >= deadline;
-      for (const [socket, { responses, acceptedAt }] of this.connections) {
+      if (this.server?.listening === false) this.endStreams();
+      for (const [socket, connection] of this.connections) {
+        const { responses, acceptedAt, isWebSocket, closeFrameSentAt = Infinity } = connection;
         const isNew = socket.bytesRead === 0 && now - acceptedAt < FIRST_BYTE_TIMEOUT_MS;
-        const isIdle = responses.size === 0 && bytesRead.get(socket) === socket.bytesRead && !isNew;
+        const isIdle = isWebSocket
+          ? now - closeFrameSentAt > WEB_SOCKET_CLOSE_TIMEOUT_MS
+          : responses.size === 0 && bytesRead.get(socket) === socket.bytesRead && !isNew;
         if (isOverdue) aborted += responses.size;
         if (isOverdue || isIdle) socket.destroy();
         bytesRead.set(socket, socket.bytesRead);
@@ -156,8 +182,24 @@ export class ConnectionTracker {
       });
     });
     this.deferred = undefined;
+    this.endStreams();
     for (const handler of deferred) handler();
     await closed;
+  }
+
+  private endStreams(): void {
+    for (const [socket, connection] of this.connections) {
+      if (connection.isWebSocket) {
+        // The WebSocket library closes the connection when the client responds.
+        if (connection.closeFrameSentAt === undefined) socket.write(GOING_AWAY);
+        connection.closeFrameSentAt ??= performance.now();
+      }
+      for (const response of connection.responses.keys()) {
+        if (response.writableEnded || !isEventStream(response)) continue;
+        // The handler may write further events before it is notified that the response is closed.
+        response.on('error', () => undefined).end();
+      }
+    }
   }
 
   private getConnection(socket: Socket): Connection {
@@ -167,6 +209,8 @@ export class ConnectionTracker {
       acceptedAt: performance.now(),
       responses: new Map(),
       hasUnreadBody: false,
+      isWebSocket: false,
+      closeFrameSentAt: undefined,
     };
     if (socket.closed) return connection;
     this.connections.set(socket, connection);
@@ -186,6 +230,13 @@ export class ConnectionTracker {
     if (!response.req.complete) connection.hasUnreadBody = true;
     onClose();
   }
+}
+
+function isEventStream(response: ServerResponse): boolean {
+  return (
+    response.headersSent &&
+    /^text\/event-stream\b/i.test(String(response.getHeader('Content-Type')))
+  );
 }
 
 function getLast({ responses }: Connection): ServerResponse | undefined {

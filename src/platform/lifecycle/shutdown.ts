@@ -24,8 +24,10 @@ export async function shutDown(
   if (aborted > 0) {
     logger.warn({ aborted }, `Requests were aborted after ${SHUTDOWN_TIMEOUT_MS} ms`);
   }
+  // The interface of Nest does not declare the parameter, which Nest passes to the shutdown hooks.
+  const close: (signal: NodeJS.Signals) => Promise<void> = app.close.bind(app);
   const isClosed = await Promise.race([
-    app.close().then(() => true),
+    close(signal).then(() => true),
     setTimeout(HOOKS_TIMEOUT_MS, false),
   ]);
   if (!isClosed) {
