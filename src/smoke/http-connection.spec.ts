@@ -70,6 +70,21 @@ describe('HttpConnection', () => {
     expect(durationMs).toBeLessThanOrEqual(Math.ceil(performance.now() - startTime));
   });
 
+  it('reads only the headers of an event stream, and closes the connection', async () => {
+    let closed: Promise<unknown> | undefined;
+    await connect((_, response) => {
+      closed = once(response, 'close');
+      response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' });
+      response.write('data: 1\n\n');
+    });
+    expect(await connection.send(PING)).toMatchObject({
+      status: 200,
+      headers: { 'content-type': 'text/event-stream; charset=utf-8' },
+      text: '',
+    });
+    await closed;
+  });
+
   it('reports whether the connection was reused', async () => {
     await connect((request, response) => {
       if (request.url === '/api/close') response.setHeader('Connection', 'close');

@@ -20,6 +20,7 @@ export interface HttpResponse {
   requestId: string;
   status: number;
   headers: IncomingHttpHeaders;
+  /** The body. Empty for an event stream, which may never end. */
   text: string;
   /** Time until the response was complete, rounded up. Includes connecting on a new connection. */
   durationMs: number;
@@ -38,7 +39,8 @@ export class HttpConnection {
   }
 
   /**
-   * Sends a request and reads the complete response. Does not follow redirects.
+   * Sends a request and reads the complete response, but only the headers of an event stream, which also
+   * closes the connection. Does not follow redirects.
    *
    * @throws ResponseError
    */
@@ -66,11 +68,12 @@ export class HttpConnection {
       const response = await new Promise<IncomingMessage>((resolve, reject) => {
         request.on('response', resolve).on('error', reject).end(body);
       });
+      if (isEventStream(response)) response.destroy();
       return {
         requestId,
         status: response.statusCode ?? 0,
         headers: response.headers,
-        text: await text(response),
+        text: isEventStream(response) ? '' : await text(response),
         durationMs: Math.ceil(performance.now() - startTime),
         isConnectionReused: request.reusedSocket,
       };
@@ -83,6 +86,10 @@ export class HttpConnection {
   close(): void {
     this.agent.destroy();
   }
+}
+
+function isEventStream({ headers }: IncomingMessage): boolean {
+  return /^text\/event-stream\b/i.test(headers['content-type'] ?? '');
 }
 
 function describeError(error: unknown): string {
