@@ -503,4 +503,23 @@ describe('createApp', () => {
     await request(server).post('/api/v1/system/smoke-test').send({ ping: 'a' }).expect(200);
     expect(handle).not.toHaveBeenCalled();
   });
+
+  it('dispatches requests directly if no middleware matches their path', async () => {
+    const paths: string[] = [];
+    const { app: shipped } = await createShippedApp({
+      prepare: (prepared) => {
+        prepared.use('/system', (req: Request, _res: Response, next: NextFunction) => {
+          paths.push(req.originalUrl);
+          next();
+        });
+      },
+    });
+    const handle = spyOnRouter(shipped);
+    const server = shipped.getHttpServer();
+    await request(server).get('/smoke-test').expect(200);
+    expect(handle).not.toHaveBeenCalled();
+    await request(server).get('/system/healthz').expect(200);
+    expect(handle).toHaveBeenCalledTimes(1);
+    expect(paths).toEqual(['/system/healthz']);
+  });
 });

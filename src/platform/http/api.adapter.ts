@@ -7,6 +7,7 @@ import {
   Logger,
   MethodNotAllowedException,
   NotFoundException,
+  RequestMethod,
   StreamableFile,
 } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
@@ -26,6 +27,7 @@ import { createMessageClasses, type HeaderField } from './message-classes.js';
 import { findHeadError, findPathError, normalizeTarget } from './request-head.js';
 import {
   findMatchingRoutes,
+  getLayers,
   type MatchedRoute,
   type Route,
   ROUTE_METHODS,
@@ -110,11 +112,11 @@ export class ApiAdapter extends ExpressAdapter {
   private readonly routeIndexes: RouteIndex[] = [];
   /** Number of layers of Express's router after the last index was added. */
   private layerCount = 0;
-  /** Number of layers that Nest's adapter adds. They call its request hooks. */
-  private readonly nestLayerCount: number;
+  /** Number of layers that the constructors of this adapter and of Nest's adapter add. */
+  private readonly initialLayerCount: number;
   private hasRequestHooks = false;
-  /** The first index, if no middleware precedes it. */
-  private firstIndex: RouteIndex | undefined;
+  /** Routes of Express that contain the middleware of a module. */
+  private readonly middlewareRoutes = new WeakSet<object>();
   /** Connections on which a request was rejected. Further data on them is ignored. */
   private readonly rejectedSockets = new WeakSet<Socket>();
 
@@ -126,7 +128,7 @@ export class ApiAdapter extends ExpressAdapter {
         .disable('x-powered-by'),
     );
     const app = this.getInstance<Express>();
-    this.nestLayerCount = app.router.stack.length;
+    this.initialLayerCount = app.router.stack.length;
     this.messageClasses = createMessageClasses(app, apiOptions.defaultHeaders);
     const { BODY_LIMIT } = apiOptions.settings;
     for (const method of ROUTE_METHODS) {
@@ -137,12 +139,12 @@ export class ApiAdapter extends ExpressAdapter {
     }
   }
 
-  /** Returns the routes that match a path, in registration order. */
+  /** Returns the routes that match a path, in registration order, without middleware. */
   findRoutes(path: string): MatchedRoute[] {
     const { router } = this.getInstance<Express>();
     return [
       ...this.routeIndexes.flatMap((index) => index.findRoutes(path)),
-      ...findMatchingRoutes(router, path),
+      ...findMatchingRoutes(router, path, this.middlewareRoutes),
     ];
   }
 
@@ -213,6 +215,24 @@ export class ApiAdapter extends ExpressAdapter {
   override setOnResponseHook(...args: Parameters<ExpressAdapter['setOnResponseHook']>): void {
     super.setOnResponseHook(...args);
     this.hasRequestHooks = true;
+  }
+
+  /** Registers middleware of a module, which adds no method to its path: no 405 and no `Allow` header. */
+  override createMiddlewareFactory(
+    method: RequestMethod,
+  ): ReturnType<ExpressAdapter['createMiddlewareFactory']> {
+    const { router } = this.getInstance<Express>();
+    // Nest passes -1 if forRoutes() names no method, and otherwise checks the method itself. Express
+    // responds to OPTIONS requests to the path of a route with a method.
+    const hasMethod = method in RequestMethod;
+    const addMiddleware = super.createMiddlewareFactory(hasMethod ? RequestMethod.ALL : method);
+    return (path, callback) => {
+      const count = router.stack.length;
+      addMiddleware(path, callback);
+      for (const { route } of router.stack.slice(count)) {
+        if (route) this.middlewareRoutes.add(route);
+      }
+    };
   }
 
   override setNotFoundHandler(): void {
@@ -289,7 +309,7 @@ export class ApiAdapter extends ExpressAdapter {
   private findOnlyRoute({ method, url }: Request): Route | undefined {
     if (this.hasRequestHooks || expressRequests.start.hasSubscribers) return undefined;
     const end = url.indexOf('?');
-    return this.firstIndex?.findOnlyRoute(method, end === -1 ? url : url.slice(0, end));
+    return this.routeIndexes[0]?.findOnlyRoute(method, end === -1 ? url : url.slice(0, end));
   }
 
   private addRoute(method: RouteMethod, path: unknown, handlers: unknown[]): Express {
@@ -301,12 +321,12 @@ export class ApiAdapter extends ExpressAdapter {
     // Middleware that was added since must run before this route, and after the previous ones.
     const isCurrent = this.routeIndexes.length > 0 && app.router.stack.length === this.layerCount;
     if (!isCurrent) {
-      const index = new RouteIndex();
-      if (app.router.stack.length === this.nestLayerCount) this.firstIndex = index;
+      const middleware = getLayers(app.router).slice(this.initialLayerCount);
+      const index = new RouteIndex((path) => middleware.some((layer) => layer.match(path)));
       this.routeIndexes.push(index);
       app.use((req, res, next) => {
         const { dispatched } = req.state;
-        if (dispatched && index === this.firstIndex) next(dispatched.error);
+        if (dispatched && index === this.routeIndexes[0]) next(dispatched.error);
         else index.handle(req, res, next);
       });
       this.layerCount = app.router.stack.length;
@@ -315,15 +335,17 @@ export class ApiAdapter extends ExpressAdapter {
     return app;
   }
 
-  private createNoMatchError({ method, path }: Request, response: Response): HttpException {
-    const allowed = this.findRoutes(path)
-      .map(({ methods }) => methods)
-      // A handler for this method that called next() is middleware.
-      .filter((methods) => !methods.includes(method.toLowerCase()))
-      .flat()
-      .flatMap((name) => (name === 'get' ? ['GET', 'HEAD'] : name.toUpperCase()));
-    if (allowed.length === 0) return new NotFoundException();
-    response.setHeader('Allow', [...new Set(allowed)].join(', '));
+  private createNoMatchError(req: Request, res: Response): HttpException {
+    if (req.route && this.middlewareRoutes.has(req.route as object)) req.route = undefined;
+    const method = req.method.toLowerCase();
+    const methods = this.findRoutes(req.path)
+      .flatMap((route) => route.methods)
+      .flatMap((name) => (name === 'get' ? ['get', 'head'] : name));
+    // A handler has called next(), or it serves another host.
+    const isHandled = methods.includes(method) || methods.includes('_all');
+    if (isHandled || methods.length === 0) return new NotFoundException();
+    const allowed = [...new Set(methods)].map((name) => name.toUpperCase());
+    res.setHeader('Allow', allowed.join(', '));
     return new MethodNotAllowedException();
   }
 

@@ -69,12 +69,12 @@ class RouteNode {
   }
 
   /** Returns the route that handles a method for the path of this node, if no other can match it. */
-  findOnlyRoute(method: string): Route | undefined {
+  findOnlyRoute(method: string, hasMiddleware: (path: string) => boolean): Route | undefined {
     if (!this.onlyRoutes.has(method)) {
       const [first, ...others] = this.getCandidates().filter(
         (route) => handlesMethod(route, method.toLowerCase()) && route.layer?.match(this.path),
       );
-      const isOnly = first?.isLiteral && others.length === 0;
+      const isOnly = first?.isLiteral && others.length === 0 && !hasMiddleware(this.path);
       this.onlyRoutes.set(method, isOnly ? first.layer?.route : undefined);
     }
     return this.onlyRoutes.get(method);
@@ -91,6 +91,9 @@ class RouteNode {
 export class RouteIndex {
   private readonly root = new RouteNode('');
   private size = 0;
+
+  /** @param hasMiddleware whether middleware that precedes the routes matches a path */
+  constructor(private readonly hasMiddleware: (path: string) => boolean = () => false) {}
 
   /** @throws TypeError if the path is not a valid pattern, or if there is no handler */
   add(method: RouteMethod, path: string, handlers: RequestHandler[]): void {
@@ -131,12 +134,12 @@ export class RouteIndex {
   }
 
   /**
-   * Returns the route of a request, if its path is literal and no other route can match. Dispatching it
-   * calls the same handlers as {@link handle}, without the matching of Express's router.
+   * Returns the route of a request, if its path is literal and neither another route nor preceding middleware
+   * can match. Dispatching it calls the same handlers as {@link handle}, without the matching of Express's router.
    */
   findOnlyRoute(method: string, path: string): Route | undefined {
     const node = this.findNode(path);
-    return node.path === path ? node.findOnlyRoute(method) : undefined;
+    return node.path === path ? node.findOnlyRoute(method, this.hasMiddleware) : undefined;
   }
 
   private findNode(path: string): RouteNode {
@@ -155,9 +158,14 @@ export class RouteIndex {
 }
 
 /** Returns the routes of a router, without those of nested routers, that match a path. */
-export function findMatchingRoutes(router: Router, path: string): MatchedRoute[] {
+export function findMatchingRoutes(
+  router: Router,
+  path: string,
+  excluded = new WeakSet<object>(),
+): MatchedRoute[] {
   return getLayers(router)
-    .filter((layer) => layer.route && layer.match(path))
+    .filter(({ route }) => route && !excluded.has(route))
+    .filter((layer) => layer.match(path))
     .flatMap(({ route }) =>
       route ? [{ path: route.path, methods: Object.keys(route.methods) }] : [],
     );
@@ -176,7 +184,8 @@ export interface Route {
   dispatch(req: Request, res: Response, next: NextFunction): void;
 }
 
-function getLayers(router: Router): RouteLayer[] {
+/** Returns the middleware and the routes of a router. */
+export function getLayers(router: Router): RouteLayer[] {
   return router.stack as unknown as RouteLayer[];
 }
 
