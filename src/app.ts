@@ -1,4 +1,4 @@
-import type { ModuleMetadata } from '@nestjs/common';
+import { type ModuleMetadata, VersioningType } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
@@ -66,6 +66,7 @@ export async function createApp(
       routeConflictPolicy: { duplicate: 'error' },
     },
   );
+  app.enableVersioning({ type: VersioningType.URI });
   if (settings.CORS_ORIGINS !== undefined) {
     app.enableCors(createCorsOptions(settings.CORS_ORIGINS));
   }

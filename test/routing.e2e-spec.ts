@@ -12,6 +12,8 @@ import {
   Param,
   Post,
   RequestMethod,
+  VERSION_NEUTRAL,
+  Version,
 } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import request from 'supertest';
@@ -223,6 +225,96 @@ describe('A controller of a host', () => {
     await request(server).post('/host').set('Host', host).expect(405).expect('Allow', 'GET, HEAD');
     await request(server).get('/host').expect(404, NOT_FOUND);
     await request(server).put('/host/all').expect(404, NOT_FOUND);
+  });
+});
+
+describe('URI versioning', () => {
+  @Controller({ path: 'versions', version: '1' })
+  class VersionsController {
+    @Get()
+    list() {
+      return { version: '1' };
+    }
+
+    @Get(':id')
+    @Version(['2', '3'])
+    read(@Param('id') id: string) {
+      return { id };
+    }
+
+    @Get('neutral')
+    @Version(VERSION_NEUTRAL)
+    neutral() {
+      return { version: 'neutral' };
+    }
+  }
+
+  @Controller({ path: 'versions', version: '2' })
+  class VersionsV2Controller {
+    @Get()
+    list() {
+      return { version: '2' };
+    }
+  }
+
+  const features = [withControllers(VersionsController, VersionsV2Controller, CatsController)];
+
+  it('serves versions below /v1, /v2, …, and controllers without a version as before', async () => {
+    const { app } = await createTestApp({ features });
+    const server = app.getHttpServer();
+    await request(server).get('/v1/versions').expect(200, { version: '1' });
+    await request(server).get('/v2/versions').expect(200, { version: '2' });
+    await request(server).get('/v2/versions/5').expect(200, { id: '5' });
+    await request(server).get('/v3/versions/5').expect(200, { id: '5' });
+    await request(server).get('/versions/neutral').expect(200, { version: 'neutral' });
+    await request(server).get('/cats').expect(200, { cats: [] });
+    await request(server).get('/v1/health/smoke-test').expect(200);
+  });
+
+  it('responds with 404 for other versions and 405 for other methods', async () => {
+    const { app } = await createTestApp({ features });
+    const server = app.getHttpServer();
+    await request(server).get('/versions').expect(404, NOT_FOUND);
+    await request(server).get('/v3/versions').expect(404, NOT_FOUND);
+    await request(server).get('/v1/cats').expect(404, NOT_FOUND);
+    await request(server).post('/v2/versions').expect(405).expect('Allow', 'GET, HEAD');
+  });
+
+  it('is part of the route in the log and in the OpenAPI document, with unique ids', async () => {
+    const { app, log } = await createTestApp({ features });
+    const server = app.getHttpServer();
+    await request(server).get('/v3/versions/5').expect(200);
+    expect(getRoutes(log)).toEqual(['/v3/versions/:id']);
+    const { text } = await request(server).get('/openapi.json').expect(200);
+    const { paths } = JSON.parse(text) as {
+      paths: Record<string, { get?: { operationId: string } }>;
+    };
+    const ids = Object.entries(paths).map(([path, { get }]) => [path, get?.operationId]);
+    expect(ids.filter(([path]) => path?.includes('versions'))).toEqual([
+      ['/v1/versions', 'listVersions'],
+      ['/v2/versions/{id}', 'readVersions'],
+      ['/v3/versions/{id}', 'readVersionsV3'],
+      ['/versions/neutral', 'neutralVersions'],
+      ['/v2/versions', 'listVersionsV2'],
+    ]);
+  });
+
+  it('runs middleware for the routes of a versioned controller', async () => {
+    const paths: string[] = [];
+    const feature = createFeature(
+      (consumer) =>
+        consumer
+          .apply((req: Request, _res: Response, next: NextFunction) => {
+            paths.push(req.originalUrl);
+            next();
+          })
+          .forRoutes(VersionsV2Controller),
+      { controllers: [VersionsController, VersionsV2Controller] },
+    );
+    const { app } = await createTestApp({ features: [feature] });
+    await request(app.getHttpServer()).get('/v2/versions').expect(200);
+    await request(app.getHttpServer()).get('/v1/versions').expect(200);
+    expect(paths).toEqual(['/v2/versions']);
   });
 });
 
