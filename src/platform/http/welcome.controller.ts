@@ -1,7 +1,9 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
+import { PublicRoute } from './public-route.decorator.js';
 
 @ApiExcludeController()
+@PublicRoute()
 @Controller()
 export class WelcomeController {
   @Get()
