@@ -121,6 +121,7 @@ describe('a malformed request', () => {
     ['a space in the host', 'Host: a b\r\n', 'The Host header is malformed'],
     ['a path in the host', 'Host: a/b\r\n', 'The Host header is malformed'],
     ['a user in the host', 'Host: a@b\r\n', 'The Host header is malformed'],
+    ['a backslash in the host', 'Host: a\\b\r\n', 'The Host header is malformed'],
     ['no host', 'X: y\r\n', 'The Host header is missing'],
   ])('gets 400 and is the last on its connection: %s', async (_, headers, detail) => {
     const received = await sendRaw(app, formatGet(headers) + NEXT_REQUEST);

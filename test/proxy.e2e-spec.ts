@@ -32,3 +32,17 @@ describe('X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host', () => {
       .expect(200, expected);
   });
 });
+
+describe('The Host header', () => {
+  it.each([
+    // The name of a cluster of Envoy, and so of Istio.
+    'outbound|8000||petsage-api.default.svc.cluster.local',
+    // The names of an upstream of nginx and of a service of Docker.
+    'petsage_api',
+    '[fe80::1%25eth0]:8000',
+    '%2Frun%2Fpetsage.sock',
+  ])('of a proxy may be %s', async (host) => {
+    const { app } = await createTestApp();
+    await request(app.getHttpServer()).get('/system/healthz').set('Host', host).expect(200);
+  });
+});

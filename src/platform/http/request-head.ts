@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Characters of a host and port (RFC 3986). RFC 9112 allows an empty value. */
-const HOST = /^[\w.~!$&'()*+,;=:%[\]-]*$/;
+/**
+ * Characters of a host and port (RFC 3986), and `|`, which Envoy sends in the names of clusters. RFC 9112
+ * allows an empty value.
+ */
+const HOST = /^[\w.~!$&'()*+,;=:%|[\]-]*$/;
 
 /**
  * Finds an error in the Host header, for a 400 response after which the connection is closed: a proxy in
