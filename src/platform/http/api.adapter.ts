@@ -1,11 +1,13 @@
 import { tracingChannel } from 'node:diagnostics_channel';
 import { createServer, IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { createServer as createHttpsServer } from 'node:https';
+import type { ListenOptions, Socket } from 'node:net';
 import {
   type HttpException,
   HttpStatus,
   Logger,
   MethodNotAllowedException,
+  type NestApplicationOptions,
   NotFoundException,
   RequestMethod,
   StreamableFile,
@@ -43,6 +45,9 @@ const TIMEOUTS_MS = {
   /** How often headersTimeout and requestTimeout are checked. */
   connectionsCheckingInterval: 1000,
 };
+
+/** Also limits how long a connection without a TLS session delays the shutdown. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /** Also limits how long a client that does not read its response keeps the connection. */
 const SOCKET_INACTIVITY_TIMEOUT_MS = 120_000;
@@ -125,7 +130,11 @@ export class ApiAdapter extends ExpressAdapter {
       express()
         .set('case sensitive routing', true)
         .set('trust proxy', apiOptions.settings.TRUST_PROXY)
-        .disable('x-powered-by'),
+        .disable('x-powered-by')
+        .use((req, res, next) => {
+          if ((req as Partial<Request>).state) next();
+          else this.handleForeignRequest(req, res, next);
+        }),
     );
     const app = this.getInstance<Express>();
     this.initialLayerCount = app.router.stack.length;
@@ -148,7 +157,7 @@ export class ApiAdapter extends ExpressAdapter {
     ];
   }
 
-  override initHttpServer(): void {
+  override initHttpServer(options?: NestApplicationOptions): void {
     const { lifecycle, connections } = this.apiOptions;
     const handle = (req: IncomingMessage, res: ServerResponse) => {
       if (this.rejectedSockets.has(req.socket)) return;
@@ -169,11 +178,15 @@ export class ApiAdapter extends ExpressAdapter {
     const emitRequest = (req: IncomingMessage, res: ServerResponse) => {
       this.httpServer.emit('request', req, res);
     };
-    this.httpServer = createServer(
-      // findHeadError() checks the Host header instead of Node, whose response has no body.
-      { requireHostHeader: false, ...TIMEOUTS_MS, ...this.messageClasses },
-      handle,
-    )
+    // findHeadError() checks the Host header instead of Node, whose response has no body.
+    const serverOptions = { requireHostHeader: false, ...TIMEOUTS_MS, ...this.messageClasses };
+    const server: Server = options?.httpsOptions
+      ? createHttpsServer(
+          { ...serverOptions, handshakeTimeout: HANDSHAKE_TIMEOUT_MS, ...options.httpsOptions },
+          handle,
+        )
+      : createServer(serverOptions, handle);
+    this.httpServer = server
       .on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
         sendContinueOnRead(req, res);
         emitRequest(req, res);
@@ -185,6 +198,11 @@ export class ApiAdapter extends ExpressAdapter {
         if (connections.getLastResponse(socket)) socket.destroy();
         else this.sendErrorOnSocket(socket, req, 404, 'Not Found');
       })
+      // Node emits 'clientError' too. No response can be sent on a connection without a TLS session.
+      .prependListener('tlsClientError', (_error: Error, socket: Socket) => {
+        this.rejectedSockets.add(socket);
+        socket.destroy();
+      })
       .on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
         this.rejectRequest(error, socket);
       })
@@ -195,15 +213,20 @@ export class ApiAdapter extends ExpressAdapter {
     connections.watch(this.httpServer);
   }
 
-  override listen(port: string | number, ...hostAndCallback: unknown[]): Server {
-    const callback = hostAndCallback.pop() as () => void;
-    const [host] = hostAndCallback as (string | undefined)[];
-    const options = {
-      port: Number(port),
-      host,
-      backlog: BACKLOG,
+  /**
+   * Takes the arguments of `listen()` of Node's servers: a port, the path of a Unix domain socket, or
+   * options, followed by a host, a backlog and a callback, of which each may be absent.
+   */
+  override listen(address: string | number | ListenOptions, ...rest: unknown[]): Server {
+    const callback = rest.find((value) => typeof value === 'function') as (() => void) | undefined;
+    const options: ListenOptions & { reusePort: boolean } = {
+      host: rest.find((value) => typeof value === 'string'),
+      backlog: rest.find((value) => typeof value === 'number') ?? BACKLOG,
       reusePort: this.apiOptions.settings.REUSE_PORT,
     };
+    if (typeof address === 'object') Object.assign(options, address);
+    else if (Number.isNaN(Number(address))) options.path = String(address);
+    else options.port = Number(address);
     return this.httpServer.listen(options, callback);
   }
 
@@ -347,6 +370,15 @@ export class ApiAdapter extends ExpressAdapter {
     const allowed = [...new Set(methods)].map((name) => name.toUpperCase());
     res.setHeader('Allow', allowed.join(', '));
     return new MethodNotAllowedException();
+  }
+
+  /**
+   * Handles a request of another HTTP server, to which the Express application is passed as a listener or
+   * in which it is mounted.
+   */
+  private handleForeignRequest(req: Request, res: Response, next: NextFunction): void {
+    for (const [name, value] of this.apiOptions.defaultHeaders) res.setHeader(name, value);
+    this.runMiddleware(req, res, next);
   }
 
   /**
