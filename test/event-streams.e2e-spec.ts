@@ -94,8 +94,8 @@ function acceptWebSockets(app: NestExpressApplication): number[] {
   app.getHttpServer().on('upgrade', (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     server.handleUpgrade(req, socket, head, (client) => {
       client.on('close', (code) => codes.push(code));
-      client.on('message', (data) => {
-        client.send(String(data));
+      client.on('message', (data: Buffer) => {
+        client.send(data.toString());
       });
     });
   });
