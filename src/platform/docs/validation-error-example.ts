@@ -11,6 +11,7 @@ import {
   getRuleError,
   type RuleError,
 } from '../http/validation/error-detail.js';
+import { getParameterError } from '../http/validation/parameter-types.js';
 import { composeExample, resolveSchema, type Schemas } from './schema-example.js';
 
 const PARAMETER_LOCATIONS = ['path', 'query', 'header'];
@@ -74,30 +75,24 @@ function createParameterError(
 /** Finds a string that is no value of a parameter, and its error. */
 function findInvalidValue(schema: SchemaObject): { error: RuleError; input: string } | undefined {
   const { enum: values, format, minLength = 0 } = schema;
-  if (values) return { error: getRuleError('isIn', [values], ''), input: 'abc' };
+  if (values) return { error: getRuleError('isIn', [values], () => ''), input: 'abc' };
   for (const type of [format, schema.type].flat()) {
-    const error = PARSING_ERRORS[String(type)];
+    const error = getParameterError(PARSING_RULES[String(type)] ?? '', [], 'abc');
     if (error) return { error, input: 'abc' };
   }
   if (minLength > 1) {
-    return { error: getRuleError('minLength', [minLength], ''), input: 'a'.repeat(minLength - 1) };
+    return {
+      error: getRuleError('minLength', [minLength], () => ''),
+      input: 'a'.repeat(minLength - 1),
+    };
   }
   return undefined;
 }
 
-/** Errors for strings that are no value of a type or format. */
-const PARSING_ERRORS: Partial<Record<string, RuleError>> = {
-  integer: {
-    type: 'int_parsing',
-    msg: 'Input should be a valid integer, unable to parse string as an integer',
-  },
-  number: {
-    type: 'float_parsing',
-    msg: 'Input should be a valid number, unable to parse string as a number',
-  },
-  boolean: {
-    type: 'bool_parsing',
-    msg: 'Input should be a valid boolean, unable to interpret input',
-  },
-  uuid: { type: 'uuid_parsing', msg: 'Input should be a valid UUID' },
+/** The rules that parse a parameter, by its type or format in the document. */
+const PARSING_RULES: Partial<Record<string, string>> = {
+  integer: 'isInt',
+  number: 'isNumber',
+  boolean: 'isBoolean',
+  uuid: 'isUuid',
 };
