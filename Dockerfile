@@ -15,7 +15,7 @@ COPY nest-cli.json tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build
 
-# Installs the production dependencies, without files that only development reads: source maps, type declarations,
+# Installs the production dependencies, without files that the service does not need: source maps, type declarations,
 # the modules of Swagger UI for bundlers, and TypeScript, which the compiler plugin of @nestjs/swagger needs.
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app

@@ -63,12 +63,7 @@ export function createChart({ servers, settings, versions }) {
     createText(GET_X, TOP - 12, 'GET, liveness', 'bold'),
     createText(POST_X, TOP - 12, 'POST, validated', 'bold'),
     ...bars,
-    createText(
-      24,
-      height - 18,
-      'PetSage API is bundled, the others are not. “+ headers”: sends the headers of PetSage API.',
-      'quiet',
-    ),
+    createText(24, height - 18, '“+ headers”: sends the headers of PetSage API.', 'quiet'),
   ]);
 }
 
