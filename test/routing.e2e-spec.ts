@@ -221,8 +221,18 @@ describe('A controller of a host', () => {
     }
   }
 
+  @Controller({ path: 'host/regexp', host: ['b', /^a\.example$/] })
+  class RegExpHostController {
+    @Get()
+    read() {
+      return { read: true };
+    }
+  }
+
   it('serves its host, and responds with 404 to requests for other hosts', async () => {
-    const { app } = await createTestApp({ features: [withControllers(HostController)] });
+    const { app } = await createTestApp({
+      features: [withControllers(HostController, RegExpHostController)],
+    });
     const server = app.getHttpServer();
     const host = 'rex.example.com:8000';
     await request(server).get('/host').set('Host', host).expect(200, { account: 'rex' });
@@ -230,6 +240,9 @@ describe('A controller of a host', () => {
     await request(server).post('/host').set('Host', host).expect(405).expect('Allow', 'GET, HEAD');
     await request(server).get('/host').expect(404, NOT_FOUND);
     await request(server).put('/host/all').expect(404, NOT_FOUND);
+    await request(server).post('/host').expect(404, NOT_FOUND);
+    await request(server).post('/host/regexp').set('Host', 'b.example').expect(404, NOT_FOUND);
+    await request(server).post('/host/regexp').set('Host', 'a.example').expect(405);
   });
 });
 

@@ -27,6 +27,7 @@ import type { Settings } from '../settings.js';
 import { createRouteBodyParser, sendContinueOnRead } from './body-parser.js';
 import { createMessageClasses, type HeaderField } from './message-classes.js';
 import { findHeadError, findPathError, normalizeTarget } from './request-head.js';
+import { servesHost } from './route-host.js';
 import {
   findMatchingRoutes,
   getLayers,
@@ -362,9 +363,10 @@ export class ApiAdapter extends ExpressAdapter {
     if (req.route && this.middlewareRoutes.has(req.route as object)) req.route = undefined;
     const method = req.method.toLowerCase();
     const methods = this.findRoutes(req.path)
+      .filter(({ handler }) => servesHost(handler, req.hostname))
       .flatMap((route) => route.methods)
       .flatMap((name) => (name === 'get' ? ['get', 'head'] : name));
-    // A handler has called next(), or it serves another host.
+    // A handler has called next().
     const isHandled = methods.includes(method) || methods.includes('_all');
     if (isHandled || methods.length === 0) return new NotFoundException();
     const allowed = [...new Set(methods)].map((name) => name.toUpperCase());

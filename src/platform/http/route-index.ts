@@ -10,6 +10,8 @@ import {
 export interface MatchedRoute {
   path: string;
   methods: string[];
+  /** The last handler: that of the controller. */
+  handler: object;
 }
 
 /** The methods of Nest's `RequestMethod`. */
@@ -167,7 +169,9 @@ export function findMatchingRoutes(
     .filter(({ route }) => route && !excluded.has(route))
     .filter((layer) => layer.match(path))
     .flatMap(({ route }) =>
-      route ? [{ path: route.path, methods: Object.keys(route.methods) }] : [],
+      route
+        ? [{ path: route.path, methods: Object.keys(route.methods), handler: getHandler(route) }]
+        : [],
     );
 }
 
@@ -179,6 +183,7 @@ interface RouteLayer {
 
 export interface Route {
   path: string;
+  stack: { handle: object }[];
   methods: Record<string, boolean>;
   /** Calls the handlers of the route, and `next` if they do not respond. */
   dispatch(req: Request, res: Response, next: NextFunction): void;
@@ -187,6 +192,10 @@ export interface Route {
 /** Returns the middleware and the routes of a router. */
 export function getLayers(router: Router): RouteLayer[] {
   return router.stack as unknown as RouteLayer[];
+}
+
+function getHandler({ stack }: Route): object {
+  return stack.at(-1)?.handle ?? {};
 }
 
 function handlesMethod(route: RegisteredRoute, method: string): boolean {
