@@ -121,7 +121,7 @@ describe('Shutdown', () => {
     await waitFor(() => closed.length > 0);
     expect(closed).toEqual([name]);
     expect(log).toContainEqual(
-      expect.objectContaining({ msg: 'Request completed', route: `/${name}`, status: 200 }),
+      expect.objectContaining({ msg: 'Request completed', route: `/${name}`, statusCode: 200 }),
     );
   });
 

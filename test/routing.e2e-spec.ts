@@ -310,7 +310,7 @@ describe('URI versioning', () => {
     const ids = Object.entries(paths).map(([path, { get }]) => [path, get?.operationId]);
     expect(ids.filter(([path]) => path?.includes('versions'))).toEqual([
       ['/v1/versions', 'listVersions'],
-      ['/v2/versions/{id}', 'readVersions'],
+      ['/v2/versions/{id}', 'readVersionsV2'],
       ['/v3/versions/{id}', 'readVersionsV3'],
       ['/versions/neutral', 'neutralVersions'],
       ['/v2/versions', 'listVersionsV2'],
