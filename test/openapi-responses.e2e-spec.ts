@@ -11,10 +11,15 @@ import {
   Put,
   Query,
   type Type,
+  UploadedFile,
+  UseInterceptors,
   Version,
 } from '@nestjs/common';
+import { FileInterceptor } from '@nestjs/platform-express';
 import {
+  ApiBody,
   ApiConflictResponse,
+  ApiConsumes,
   ApiDefaultResponse,
   ApiExcludeEndpoint,
   ApiForbiddenResponse,
@@ -23,9 +28,11 @@ import {
   ApiOperation,
   ApiParam,
   ApiPreconditionFailedResponse,
+  ApiProduces,
   ApiProperty,
   ApiPropertyOptional,
   ApiResponse,
+  ApiSchema,
   ApiServiceUnavailableResponse,
   ApiTooManyRequestsResponse,
   ApiUnauthorizedResponse,
@@ -394,6 +401,122 @@ describe('the example of a 422', () => {
       422: { content: { 'application/json': { example: response.body as object } } },
     });
   });
+});
+
+describe('a body that is not JSON', () => {
+  class PhotoDto {
+    @ApiProperty({ format: 'binary', type: 'string' })
+    file!: unknown;
+
+    @ApiProperty({ example: 'Rex' })
+    title!: string;
+  }
+
+  @ApiSchema({ name: 'Undocumented' })
+  class UndocumentedDto {
+    @ApiProperty()
+    title!: string;
+  }
+
+  @Controller('photos')
+  class PhotosController {
+    @Post()
+    @UseInterceptors(FileInterceptor('file'))
+    @ApiConsumes('multipart/form-data')
+    @ApiBody({ type: PhotoDto })
+    add(@UploadedFile() file: object) {
+      return file;
+    }
+
+    @Post('json')
+    addJson(@Body() photo: PhotoDto) {
+      return photo;
+    }
+
+    @Post('undocumented')
+    addUndocumented(@Body() photo: UndocumentedDto) {
+      return photo;
+    }
+
+    @Get()
+    @ApiProduces('image/png')
+    @ApiOkResponse({ schema: { type: 'string', format: 'binary' } })
+    @ApiNotFoundResponse()
+    find() {
+      return '';
+    }
+
+    @Get('csv')
+    @ApiProduces('text/csv')
+    @ApiOkResponse({ type: PhotoDto })
+    list() {
+      return '';
+    }
+
+    @Get('problem')
+    @ApiProduces('application/problem+json')
+    @ApiOkResponse({ type: PetDto })
+    findProblem() {
+      return '';
+    }
+  }
+
+  let document: OpenAPIObject;
+
+  beforeAll(async () => {
+    document = await createDocument(PhotosController);
+  });
+
+  it('has no example', () => {
+    const schema = { $ref: '#/components/schemas/PhotoDto' };
+    const { requestBody, responses } = getOperation(document, 'post /photos');
+    expect(requestBody).toEqual({
+      required: true,
+      content: { 'multipart/form-data': { schema } },
+    });
+    expect(responses).toMatchObject({
+      422: errorResponse(
+        'The request is not valid.',
+        [{ type: 'missing', loc: ['body', 'title'], msg: 'Field required', input: {} }],
+        'HTTPValidationError',
+      ),
+    });
+    expect(getResponses(document, 'get /photos')).toMatchObject({
+      200: { content: { 'image/png': { schema: { type: 'string', format: 'binary' } } } },
+      404: { $ref: '#/components/responses/NotFound' },
+    });
+    expect(getResponses(document, 'get /photos')).not.toHaveProperty([
+      '200',
+      'content',
+      'image/png',
+      'example',
+    ]);
+    expect(getResponses(document, 'get /photos/csv')).toMatchObject({
+      200: { content: { 'text/csv': { schema } } },
+    });
+    expect(getResponses(document, 'get /photos/csv')).not.toHaveProperty([
+      '200',
+      'content',
+      'text/csv',
+      'example',
+    ]);
+  });
+
+  it('has an example if its media type ends in +json', () => {
+    expect(getResponses(document, 'get /photos/problem')).toMatchObject({
+      200: { content: { 'application/problem+json': { example: { name: 'Rex', age: 3 } } } },
+    });
+  });
+
+  it.each(['post /photos/json', 'post /photos/undocumented'])(
+    'has no example in %s if a required property has none',
+    (operation) => {
+      expect(getOperation(document, operation).requestBody).toEqual({
+        required: true,
+        content: { 'application/json': { schema: expect.anything() as object } },
+      });
+    },
+  );
 });
 
 describe('the operation ids', () => {

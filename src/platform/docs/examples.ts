@@ -11,7 +11,7 @@ import { composeExample, type Schemas } from './schema-example.js';
 import { createValidationErrorExample } from './validation-error-example.js';
 
 /**
- * Adds an example to each body of an operation, unless its author has set one. It is composed of the
+ * Adds an example to each JSON body of an operation, unless its author has set one. It is composed of the
  * examples of the properties; that of an error fits the status and the operation.
  */
 export function addExamples(operation: OperationObject, schemas: Schemas): void {
@@ -40,9 +40,13 @@ function addBodyExamples(
   body.content &&= Object.fromEntries(
     Object.entries(body.content).map(([type, media]) => [
       type,
-      media.examples
+      media.examples || !isJson(type)
         ? media
         : { ...media, example: (media.example as unknown) ?? createExample(media.schema) },
     ]),
   );
+}
+
+function isJson(mediaType: string): boolean {
+  return /^application\/([\w.-]+\+)?json\b/i.test(mediaType);
 }

@@ -3,7 +3,8 @@ import type { ReferenceObject, SchemaObject } from '@nestjs/swagger';
 export type Schemas = Record<string, SchemaObject | ReferenceObject>;
 
 /**
- * Composes an example of a schema's examples. Returns undefined if there are none.
+ * Composes an example of a schema's examples. Returns undefined if there are none, or if a required property
+ * has none.
  */
 export function composeExample(
   schema: SchemaObject | ReferenceObject | undefined,
@@ -16,7 +17,7 @@ export function composeExample(
     if (parents.includes(schema.$ref)) return undefined;
     return composeExample(schemas[getSchemaName(schema)], schemas, [...parents, schema.$ref]);
   }
-  const { enum: values, allOf, items, properties } = schema;
+  const { enum: values, allOf, items, properties, required = [] } = schema;
   if (schema.example !== undefined) return schema.example;
   if (values) return values[0];
   if (allOf) return composeExample(allOf[0], schemas, parents);
@@ -29,6 +30,7 @@ export function composeExample(
   for (const [name, property] of Object.entries(properties)) {
     const value = composeExample(property, schemas, parents);
     if (value !== undefined) example[name] = value;
+    else if (required.includes(name)) return undefined;
   }
   return example;
 }
