@@ -41,7 +41,7 @@ import {
   type OperationObject,
 } from '@nestjs/swagger';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
-import { IsInt, IsString } from 'class-validator';
+import { IsInt, IsString, IsUUID } from 'class-validator';
 import request from 'supertest';
 import { HttpErrorDto, HttpValidationErrorDto } from '../src/platform/http/error-response.dto.js';
 import { createTestApp, type TestApp } from './fixtures/app.js';
@@ -394,10 +394,52 @@ describe('the example of a 422', () => {
     expect(await findProblems(document)).toEqual([]);
   });
 
-  it('is the response of the service to a body without the field', async () => {
-    const { app } = await createTestApp({ features: [createModule(PetsController)] });
-    const response = await request(app.getHttpServer()).post('/pets').send({ age: 3 }).expect(422);
-    expect(getResponses(await fetchDocument(app), 'post /pets')).toMatchObject({
+  it.each([
+    ['post /pets', '/pets', { age: 3 }],
+    ['post /pets/{id}/names', '/pets/abc/names', undefined],
+    ['post /pets/searches', '/pets/searches?limit=abc', undefined],
+    ['post /pets/filters', '/pets/filters', undefined],
+  ])('is the response of the service to %s', async (operation, url, body) => {
+    class IdDto {
+      @ApiProperty({ format: 'uuid' })
+      @IsUUID()
+      id!: string;
+    }
+    class LimitDto {
+      @ApiProperty({ type: 'integer' })
+      @IsInt()
+      limit!: number;
+    }
+    class FilterDto {
+      @ApiProperty()
+      @IsString()
+      name!: string;
+    }
+    @Controller('pets')
+    class ValidatedController {
+      @Post()
+      add(@Body() pet: PetDto) {
+        return pet;
+      }
+
+      @Post(':id/names')
+      addName(@Param() { id }: IdDto) {
+        return id;
+      }
+
+      @Post('searches')
+      addSearch(@Query() { limit }: LimitDto) {
+        return limit;
+      }
+
+      @Post('filters')
+      addFilter(@Query() filter: FilterDto) {
+        return filter;
+      }
+    }
+    const { app } = await createTestApp({ features: [createModule(ValidatedController)] });
+    const response = await request(app.getHttpServer()).post(url).send(body).expect(422);
+    expect(getResponses(await fetchDocument(app), operation)).toMatchObject({
       422: { content: { 'application/json': { example: response.body as object } } },
     });
   });
