@@ -26,10 +26,13 @@ export async function shutDown(
   }
   // The interface of Nest does not declare the parameter, which Nest passes to the shutdown hooks.
   const close: (signal: NodeJS.Signals) => Promise<void> = app.close.bind(app);
+  const timer = new AbortController();
   const isClosed = await Promise.race([
     close(signal).then(() => true),
-    setTimeout(HOOKS_TIMEOUT_MS, false),
-  ]);
+    setTimeout(HOOKS_TIMEOUT_MS, false, { signal: timer.signal }),
+  ]).finally(() => {
+    timer.abort();
+  });
   if (!isClosed) {
     throw new Error(`A module's shutdown hook did not finish within ${HOOKS_TIMEOUT_MS} ms`);
   }
