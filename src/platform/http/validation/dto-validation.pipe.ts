@@ -26,7 +26,8 @@ const LOCATIONS: Partial<Record<ArgumentMetadata['type'], string>> = {
   query: 'query',
   param: 'path',
 };
-const PROTOTYPE_KEYS = new Set(['__proto__', 'constructor', 'prototype']);
+/** Keys that class-transformer ignores or misuses. */
+const OMITTED_KEYS = new Set(['__proto__', 'constructor', 'toString', 'valueOf']);
 
 /** A class with class-validator rules. */
 interface Dto {
@@ -140,7 +141,8 @@ function createException(detail: ErrorDetail[]): UnprocessableEntityException {
 
 /**
  * Copies the objects and arrays of a value, because class-transformer and `@Transform` may change them. Omits
- * keys such as `constructor`, which class-transformer would use as the class to instantiate.
+ * `constructor`, which class-transformer would use as the class to instantiate, and `toString` and `valueOf`, with
+ * which it could not convert an object to a number or a date.
  */
 function copyPlainValue(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
@@ -149,14 +151,14 @@ function copyPlainValue(value: unknown): unknown {
   if (prototype !== null && prototype !== Object.prototype) return value;
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([key]) => !PROTOTYPE_KEYS.has(key))
+      .filter(([key]) => !OMITTED_KEYS.has(key))
       .map(([key, inner]) => [key, copyPlainValue(inner)]),
   );
 }
 
 /**
- * Returns whether class-transformer itself has thrown, for example for an object with a `valueOf` key in place
- * of a number, and not a `@Transform` of a feature: only its own frames precede the pipe's.
+ * Returns whether class-transformer itself has thrown, for example for `null` in a list with a discriminator, and
+ * not a `@Transform` of a feature: only its own frames precede the pipe's.
  */
 function isThrownByClassTransformer(error: unknown): boolean {
   if (!(error instanceof TypeError)) return false;
