@@ -1,7 +1,8 @@
-import { PATH_METADATA } from '@nestjs/common/constants.js';
-import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import type { Type } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
 import { DECORATORS, type OperationObject } from '@nestjs/swagger';
 import { StartupError } from '../startup-error.js';
+import { findDocumentedHandlers } from './documented-handlers.js';
 
 /** An operation of the document, with its path and HTTP method. */
 export interface Operation {
@@ -54,16 +55,7 @@ function findHandlers(modules: ModulesContainer): Handler[] {
     .flatMap(({ controllers }) => [...controllers.values()])
     .flatMap(({ metatype: controller }) => {
       if (typeof controller !== 'function') return [];
-      const [isExcluded] = (Reflect.getMetadata(DECORATORS.API_EXCLUDE_CONTROLLER, controller) ??
-        []) as boolean[];
-      if (isExcluded) return [];
-      const methods = controller.prototype as Record<string, object>;
-      return new MetadataScanner().getAllMethodNames(methods).flatMap((method) => {
-        const callback = methods[method];
-        if (callback === undefined || !Reflect.hasMetadata(PATH_METADATA, callback)) return [];
-        const { disable } = (Reflect.getMetadata(DECORATORS.API_EXCLUDE_ENDPOINT, callback) ??
-          {}) as { disable?: boolean };
-        if (disable) return [];
+      return findDocumentedHandlers(controller as Type).map(([method, callback]) => {
         const { operationId } = (Reflect.getMetadata(DECORATORS.API_OPERATION, callback) ??
           {}) as OperationObject;
         return {

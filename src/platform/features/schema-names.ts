@@ -2,12 +2,11 @@ import type { DynamicModule, ForwardReference, Type } from '@nestjs/common';
 import {
   MODULE_METADATA,
   PARAMTYPES_METADATA,
-  PATH_METADATA,
   ROUTE_ARGS_METADATA,
 } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
-import { MetadataScanner } from '@nestjs/core';
 import { DECORATORS } from '@nestjs/swagger';
+import { findDocumentedHandlers } from '../docs/documented-handlers.js';
 
 const BUILT_IN_TYPES = new Set<unknown>([String, Number, Boolean, Array, Object, Date, BigInt]);
 
@@ -46,18 +45,9 @@ export function getSchemaName(dto: Type): string {
 export function findSchemas(module: Type): Schemas {
   const schemas: Schemas = new Map();
   for (const controller of findControllers(module)) {
-    const [isExcluded] = (Reflect.getMetadata(DECORATORS.API_EXCLUDE_CONTROLLER, controller) ??
-      []) as boolean[];
-    if (isExcluded) continue;
-    collectDeclaredSchemas(controller, schemas);
-    const methods = controller.prototype as Record<string, object>;
-    for (const name of new MetadataScanner().getAllMethodNames(methods)) {
-      const handler = methods[name];
-      if (handler === undefined || !Reflect.hasMetadata(PATH_METADATA, handler)) continue;
-      const { disable } = (Reflect.getMetadata(DECORATORS.API_EXCLUDE_ENDPOINT, handler) ?? {}) as {
-        disable?: boolean;
-      };
-      if (disable) continue;
+    const handlers = findDocumentedHandlers(controller);
+    if (handlers.length > 0) collectDeclaredSchemas(controller, schemas);
+    for (const [name, handler] of handlers) {
       collectDeclaredSchemas(handler, schemas);
       for (const parameter of findParameters(controller, name, handler)) {
         // An unnamed query or path DTO becomes one parameter per property.

@@ -1,7 +1,8 @@
 import type { Type } from '@nestjs/common';
-import { PATH_METADATA, ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
-import { MetadataScanner, Reflector } from '@nestjs/core';
+import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { Reflector } from '@nestjs/core';
 import { BodyLimit } from './body-limit.decorator.js';
+import { findRouteHandlers } from './route-handlers.js';
 
 /** What the body parser knows about the method of a controller that handles a route. */
 export interface BodyUse {
@@ -15,7 +16,6 @@ type Methods = Record<string, (...args: unknown[]) => unknown>;
 
 const BODY_USE = Symbol('BodyUse');
 const reflector = new Reflector();
-const scanner = new MetadataScanner();
 
 /**
  * Stores a {@link BodyUse} for each route of a controller, as metadata of its method. Nest copies such metadata
@@ -23,15 +23,12 @@ const scanner = new MetadataScanner();
  */
 export function setBodyUse(controller: Type): void {
   const methods = controller.prototype as Methods;
-  for (const name of scanner.getAllMethodNames(methods)) {
-    let method = methods[name];
-    if (method === undefined || !Reflect.hasMetadata(PATH_METADATA, method)) continue;
+  for (const [name, handler] of findRouteHandlers(controller)) {
     // Other controllers that inherit the method have other limits.
-    if (Reflect.hasMetadata(BodyLimit.KEY, controller) && !Object.hasOwn(methods, name)) {
-      method = overrideMethod(methods, name, method);
-    }
-    const args = Reflect.getMetadata(ROUTE_ARGS_METADATA, methods.constructor, name) as
-      object | undefined;
+    const isShared =
+      Reflect.hasMetadata(BodyLimit.KEY, controller) && !Object.hasOwn(methods, name);
+    const method = isShared ? overrideMethod(methods, name, handler) : handler;
+    const args = Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, name) as object | undefined;
     const use: BodyUse = {
       limit: reflector.getAllAndOverride(BodyLimit, [method, controller]),
       // The keys are `type:index`.

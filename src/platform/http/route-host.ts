@@ -1,10 +1,8 @@
 import type { Type } from '@nestjs/common';
-import { HOST_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
-import { MetadataScanner } from '@nestjs/core';
+import { HOST_METADATA } from '@nestjs/common/constants.js';
 import { Router } from 'express';
+import { findRouteHandlers } from './route-handlers.js';
 import { getLayers } from './route-index.js';
-
-const scanner = new MetadataScanner();
 
 /**
  * Stores the host of a controller as metadata of its methods, without inherited ones. Nest copies such
@@ -13,11 +11,9 @@ const scanner = new MetadataScanner();
 export function setRouteHost(controller: Type): void {
   const host = Reflect.getMetadata(HOST_METADATA, controller) as unknown;
   if (host === undefined) return;
-  const methods = controller.prototype as Record<string, object>;
-  for (const name of scanner.getAllMethodNames(methods)) {
-    const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
-    if (method === undefined || !Reflect.hasMetadata(PATH_METADATA, method)) continue;
-    Reflect.defineMetadata(HOST_METADATA, host, method);
+  for (const [name, handler] of findRouteHandlers(controller)) {
+    const isOwn = Object.hasOwn(controller.prototype as object, name);
+    if (isOwn) Reflect.defineMetadata(HOST_METADATA, host, handler);
   }
 }
 
