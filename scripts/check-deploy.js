@@ -21,11 +21,6 @@ for (const { kind, spec } of manifests) {
   // The API server drops them, so each `kubectl apply` would report a change.
   assert(!/:(\[\]|null)/.test(JSON.stringify(spec)), `${kind}: expected no empty list or null`);
 }
-for (const { kind, spec } of manifests) {
-  const { initContainers = [], containers = [] } = spec?.template?.spec ?? {};
-  for (const each of [...initContainers, ...containers])
-    checkVariables(`${kind} ${each.name}`, each);
-}
 
 /** @param {string} kind */
 const find = (kind) => {
@@ -37,6 +32,13 @@ const deployment = find('Deployment').spec;
 const pod = deployment.template;
 const [container] = pod.spec.containers;
 const job = find('Job').spec.template.spec;
+for (const { kind, spec } of manifests) {
+  const { initContainers = [], containers = [] } = spec?.template?.spec ?? {};
+  for (const each of [...initContainers, ...containers]) {
+    // The containers of other images, such as sidecars, have other variables.
+    if (each.image === container.image) checkVariables(`${kind} ${each.name}`, each);
+  }
+}
 /** @param {string} name */
 const getSetting = (name) => {
   const found = container.env.find(
