@@ -38,6 +38,8 @@ describe('readOperations', () => {
       ['a GET operation', 'get', {}, {}],
       ['a GET operation with an optional parameter', 'get', { parameters: [page] }, {}],
       ['a GET operation with a required parameter', 'get', { parameters: [id] }, undefined],
+      ['a GET operation with credentials', 'get', { security: [{ bearer: [] }] }, undefined],
+      ['a GET operation with optional ones', 'get', { security: [{ bearer: [] }, {}] }, {}],
       ['a GET operation that is marked false', 'get', { 'x-smoke-test': false }, undefined],
       ['a POST operation', 'post', {}, undefined],
       [

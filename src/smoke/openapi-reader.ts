@@ -112,9 +112,11 @@ class OpenApiReader {
     const parameters = [...(pathItem.parameters ?? []), ...(operation.parameters ?? [])]
       .map((parameter) => this.resolve<ParameterObject>(parameter))
       .filter(({ required }) => required);
-    const isPlainGet = method === 'get' && parameters.length === 0;
+    const { requestBody, security = this.document.security ?? [] } = operation;
+    // An empty requirement makes credentials optional.
+    const isPublic = security.length === 0 || security.some((each) => isEmpty(each));
+    const isPlainGet = method === 'get' && parameters.length === 0 && isPublic;
     const smokeTest = readSmokeTest(operation['x-smoke-test'] ?? isPlainGet);
-    const { requestBody } = operation;
     return {
       method: method.toUpperCase(),
       route,
@@ -177,6 +179,10 @@ function readExample({ content }: RequestBodyObject): unknown {
   const media = content['application/json'];
   const [first] = Object.values(media?.examples ?? {}) as { value?: unknown }[];
   return media && (media.example ?? first?.value ?? {});
+}
+
+function isEmpty(value: object): boolean {
+  return Object.keys(value).length === 0;
 }
 
 /** Replaces required parameters with their examples. */
