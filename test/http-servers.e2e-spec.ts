@@ -228,6 +228,7 @@ describe('ApiAdapter', () => {
     it.each<[string, unknown[]]>([
       ['a port', [0]],
       ['a port as text', ['0']],
+      ['no port, as if PORT is not set', [undefined]],
       ['a port and a host', [0, '127.0.0.1']],
       ['a port, a host and a backlog', [0, '127.0.0.1', 10]],
       ['options', [{ port: 0, host: '127.0.0.1' }]],

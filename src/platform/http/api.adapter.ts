@@ -218,7 +218,7 @@ export class ApiAdapter extends ExpressAdapter {
    * Takes the arguments of `listen()` of Node's servers: a port, the path of a Unix domain socket, or
    * options, followed by a host, a backlog and a callback, of which each may be absent.
    */
-  override listen(address: string | number | ListenOptions, ...rest: unknown[]): Server {
+  override listen(address: string | number | ListenOptions = 0, ...rest: unknown[]): Server {
     const callback = rest.find((value) => typeof value === 'function') as (() => void) | undefined;
     const options: ListenOptions & { reusePort: boolean } = {
       host: rest.find((value) => typeof value === 'string'),
