@@ -1,33 +1,16 @@
 // npm run test:features: runs the test suite in a temporary copy of the project with added features, to prove
 // that no test of the platform depends on which features exist. Arguments are passed on to Jest.
 import { spawnSync } from 'node:child_process';
-import {
-  cpSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-
-const ROOT = join(import.meta.dirname, '..');
-const EXCLUDED = new Set(['.dev', '.git', '.venv', 'coverage', 'dist', 'node_modules']);
+import { cpSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { createProjectCopy } from '../test/fixtures/project-copy.js';
 
 /** A feature of the tests, as a developer writes it by hand. */
 const HAND_WRITTEN = 'test/fixtures/features/adoptions';
 
-const copy = mkdtempSync(join(tmpdir(), 'petsage-with-features-'));
+const copy = await createProjectCopy('petsage-with-features-');
 try {
-  for (const name of readdirSync(ROOT).filter((name) => !EXCLUDED.has(name))) {
-    cpSync(join(ROOT, name), join(copy, name), {
-      recursive: true,
-      filter: (path) => !EXCLUDED.has(basename(path)),
-    });
-  }
-  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'), 'junction');
+  symlinkSync(resolve('node_modules'), join(copy, 'node_modules'), 'junction');
 
   run('npm', 'run', 'feature', '--', 'pet_profile', '--description', 'Profiles of pets');
   run(
@@ -56,7 +39,7 @@ try {
 
 function addHandWrittenFeature() {
   const folder = join(copy, 'src/features', basename(HAND_WRITTEN));
-  cpSync(join(ROOT, HAND_WRITTEN), folder, { recursive: true });
+  cpSync(HAND_WRITTEN, folder, { recursive: true });
   for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
     if (!path.endsWith('.ts')) continue;
     const file = join(folder, path);

@@ -6,7 +6,8 @@ import { dirname, join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { jest } from '@jest/globals';
 import { startService, stopService } from './fixtures/process.js';
-import { copyProject, listSources } from './fixtures/project.js';
+import { copyProject } from './fixtures/project.js';
+import { listSources } from './fixtures/project-copy.js';
 import { waitFor } from './fixtures/wait-for.js';
 
 // Each run of the generator compiles the project.

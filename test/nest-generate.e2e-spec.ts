@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import type { OpenAPIObject, OperationObject } from '@nestjs/swagger';
 import { startService, stopService } from './fixtures/process.js';
-import { copyProject, listSources } from './fixtures/project.js';
+import { copyProject } from './fixtures/project.js';
+import { listSources } from './fixtures/project-copy.js';
 
 // Each test runs several compilers and linters.
 jest.setTimeout(600_000);
