@@ -1,5 +1,5 @@
 import { type ArgumentMetadata, type PipeTransform, ValidationPipe } from '@nestjs/common';
-import { RouteParamtypes } from '@nestjs/common/internal';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import type { PipesContextCreator } from '@nestjs/core/pipes/pipes-context-creator.js';
 import { RouterExecutionContext } from '@nestjs/core/router/router-execution-context.js';
 import { hasRules } from './dto-fields.js';
