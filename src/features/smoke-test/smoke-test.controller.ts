@@ -7,7 +7,7 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import { HttpErrorDto } from '../../platform/http/error-response.dto.js';
-import { PublicRoute } from '../../platform/http/public-route.decorator.js';
+import { MonitoringRoutes } from '../../platform/http/monitoring-routes.decorator.js';
 import { LogDeliveryError } from '../../platform/logging/log-destination.js';
 import { SkipRequestLog } from '../../platform/logging/skip-request-log.decorator.js';
 import { BuilderResponseDto } from './dto/builder-response.dto.js';
@@ -19,7 +19,7 @@ import { OperationalResponseDto } from './dto/operational-response.dto.js';
 import { SmokeTestService } from './smoke-test.service.js';
 
 /** Serves the smoke checks at the paths of the systems A to E. */
-@PublicRoute()
+@MonitoringRoutes()
 @Controller()
 export class SmokeTestController {
   constructor(private readonly smokeTest: SmokeTestService) {}

@@ -1,13 +1,13 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import { PublicRoute } from '../http/public-route.decorator.js';
+import { MonitoringRoutes } from '../http/monitoring-routes.decorator.js';
 import { SkipRequestLog } from '../logging/skip-request-log.decorator.js';
 import { packageInfo } from '../package-info.js';
 import { Settings } from '../settings.js';
 import { InfoResponseDto } from './dto/info-response.dto.js';
 
 @ApiTags('System Health')
-@PublicRoute()
+@MonitoringRoutes()
 @Controller('system/info')
 export class InfoController {
   constructor(private readonly settings: Settings) {}

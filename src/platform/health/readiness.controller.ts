@@ -6,14 +6,14 @@ import {
   ApiTags,
 } from '@nestjs/swagger';
 import type { Response } from 'express';
-import { PublicRoute } from '../http/public-route.decorator.js';
+import { MonitoringRoutes } from '../http/monitoring-routes.decorator.js';
 import { SkipRequestLog } from '../logging/skip-request-log.decorator.js';
 import { NotReadyResponseDto } from './dto/not-ready-response.dto.js';
 import { ReadyResponseDto } from './dto/ready-response.dto.js';
 import { type ReadinessReport, ReadinessService } from './readiness.service.js';
 
 @ApiTags('System Health')
-@PublicRoute()
+@MonitoringRoutes()
 @Controller('system/readyz')
 export class ReadinessController {
   constructor(private readonly readiness: ReadinessService) {}

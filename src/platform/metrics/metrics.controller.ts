@@ -1,11 +1,11 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Registry } from 'prom-client';
-import { PublicRoute } from '../http/public-route.decorator.js';
+import { MonitoringRoutes } from '../http/monitoring-routes.decorator.js';
 import { SkipRequestLog } from '../logging/skip-request-log.decorator.js';
 
 @ApiExcludeController()
-@PublicRoute()
+@MonitoringRoutes()
 @Controller('metrics')
 export class MetricsController {
   constructor(private readonly registry: Registry) {}
