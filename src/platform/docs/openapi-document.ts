@@ -26,6 +26,12 @@ const REQUEST_ID_HEADER = {
   example: '0b8f2ad6-3c0b-4d0e-9f62-5d1f3a1f7c11',
 };
 
+type SecuritySchemes = NonNullable<NonNullable<OpenAPIObject['components']>['securitySchemes']>;
+
+/** The schemes of `@ApiBearerAuth()` and `@ApiBasicAuth()`. Features cannot add them to the document. */
+const SECURITY_SCHEMES: SecuritySchemes =
+  new DocumentBuilder().addBearerAuth().addBasicAuth().build().components?.securitySchemes ?? {};
+
 /**
  * Creates the OpenAPI 3.1 document of all features. Adds to each operation the responses of the platform,
  * the header of every response, and an example of each body, composed of the properties' examples.
@@ -83,6 +89,7 @@ export async function createOpenApiDocument(app: NestExpressApplication): Promis
   addExamples(shared, commonSchemas);
   addRequestIdHeader(shared.responses as Responses);
   makeOperationIdsUnique([...operations, ...listOperations(webhooks)]);
+  const securitySchemes = findSecuritySchemes(operations);
   return {
     ...common,
     ...(Object.keys(webhooks).length > 0 && { webhooks }),
@@ -95,6 +102,7 @@ export async function createOpenApiDocument(app: NestExpressApplication): Promis
         responses: nameSharedResponses(shared.responses as Responses),
       }),
       headers: { 'X-Request-Id': REQUEST_ID_HEADER },
+      ...(Object.keys(securitySchemes).length > 0 && { securitySchemes }),
     },
   };
 }
@@ -114,6 +122,16 @@ function listOperations(paths: OpenAPIObject['paths']): Operation[] {
       method,
       definition,
     })),
+  );
+}
+
+/** Returns those of {@link SECURITY_SCHEMES} that operations require. */
+function findSecuritySchemes(operations: Operation[]): SecuritySchemes {
+  const required = new Set(
+    operations.flatMap(({ definition }) => (definition.security ?? []).flatMap(Object.keys)),
+  );
+  return Object.fromEntries(
+    Object.entries(SECURITY_SCHEMES).filter(([name]) => required.has(name)),
   );
 }
 
