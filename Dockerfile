@@ -15,14 +15,18 @@ COPY nest-cli.json tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build
 
-# Installs the production dependencies, without files that the service does not need: source maps, type declarations,
-# the modules of Swagger UI for bundlers, and TypeScript, which the compiler plugin of @nestjs/swagger needs.
+# Installs the production dependencies, without files that only development reads: source maps, type declarations,
+# the modules of Swagger UI for bundlers, and devDependencies that npm installs because a production package could
+# use them, such as TypeScript for the compiler plugin of @nestjs/swagger.
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts
 RUN find node_modules -type f \( -name '*[jst]s.map' -o -name '*.d.ts' -o -name '*.d.[cm]ts' \) -delete \
-  && rm -rf node_modules/typescript node_modules/swagger-ui-dist/swagger-ui-es-*
+  && rm -rf node_modules/swagger-ui-dist/swagger-ui-es-* \
+  && node -e "const { packages } = require('./package-lock.json'); \
+    for (const name in require('./package.json').devDependencies) \
+    if (packages['node_modules/' + name].devOptional) fs.rmSync('node_modules/' + name, { recursive: true })"
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production
