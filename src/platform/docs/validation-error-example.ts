@@ -67,7 +67,6 @@ function createParameterError(
     const loc = [location, name];
     if (invalid !== undefined) return createErrorDetail(invalid.error, loc, invalid.input);
     if (required && location !== 'path') return createMissingError(loc, {});
-    return createErrorDetail({ type: 'value_error', msg: `${name} is not valid` }, loc, 'abc');
   }
   return undefined;
 }
