@@ -46,6 +46,8 @@ export class ErrorFilter implements ExceptionFilter {
   constructor(private readonly adapterHost: HttpAdapterHost) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
+    // Such as GraphQL, which formats errors itself.
+    if (host.getType() !== 'http') throw error;
     const response = host.switchToHttp().getResponse<Response>();
     const { status, body } = describe(error);
     const isInterrupted = response.headersSent && !response.writableEnded;
