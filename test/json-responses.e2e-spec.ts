@@ -1,4 +1,4 @@
-import { Controller, Get, Header, HttpCode, Module } from '@nestjs/common';
+import { Controller, Get, GoneException, Header, HttpCode, Module } from '@nestjs/common';
 import request from 'supertest';
 import { createTestApp, type TestApp } from './fixtures/app.js';
 
@@ -49,6 +49,25 @@ class JsonController {
   problem() {
     return { title: 'No pet' };
   }
+
+  @Get('versioned')
+  @Header('ETag', '"2"')
+  versioned() {
+    return { name: 'Rex' };
+  }
+
+  @Get('dated')
+  @Header('Last-Modified', 'Mon, 30 Nov 2026 10:00:00 GMT')
+  @Header('Cache-Control', 'private, max-age=60')
+  dated() {
+    return { name: 'Rex' };
+  }
+
+  @Get('versioned-error')
+  @Header('ETag', '"2"')
+  versionedError() {
+    throw new GoneException();
+  }
 }
 
 @Module({ controllers: [JsonController] })
@@ -87,6 +106,48 @@ describe('a JSON response', () => {
     ['/problem', 404, '{"title":"No pet"}', 'application/problem+json; charset=utf-8'],
   ])('keeps its content type unless it is an error: %s', async (path, status, body, type) => {
     await request(app.getHttpServer()).get(path).expect(status, body).expect('Content-Type', type);
+  });
+
+  describe('with the ETag or Last-Modified of its handler', () => {
+    const get = (path: string, headers: Record<string, string>) =>
+      request(app.getHttpServer()).get(path).set(headers);
+
+    it('is a 304 if the client has this version', async () => {
+      for (const tag of ['"2"', 'W/"2"', '"1", "2"', '*']) {
+        const { headers } = await get('/versioned', { 'If-None-Match': tag }).expect(304, '');
+        expect(headers).toMatchObject({ etag: '"2"', 'cache-control': 'no-store' });
+        expect(headers).not.toHaveProperty('content-type');
+        expect(headers).not.toHaveProperty('content-length');
+      }
+      const { headers } = await get('/dated', {
+        'If-Modified-Since': 'Mon, 30 Nov 2026 10:00:00 GMT',
+      }).expect(304, '');
+      expect(headers).toMatchObject({ 'cache-control': 'private, max-age=60' });
+      await request(app.getHttpServer()).head('/versioned').set('If-None-Match', '"2"').expect(304);
+    });
+
+    it('is sent if the client has another version, or none', async () => {
+      const body = { name: 'Rex' };
+      await get('/versioned', { 'If-None-Match': '"1"' }).expect(200, body).expect('ETag', '"2"');
+      await get('/versioned', { 'If-Modified-Since': 'Mon, 30 Nov 2026 10:00:00 GMT' }).expect(
+        200,
+        body,
+      );
+      await get('/versioned', {}).expect(200, body);
+      await get('/dated', { 'If-Modified-Since': 'Sun, 29 Nov 2026 10:00:00 GMT' }).expect(
+        200,
+        body,
+      );
+    });
+
+    it('is never a 304 if it is an error', async () => {
+      await get('/versioned-error', { 'If-None-Match': '"2"' }).expect(410, { detail: 'Gone' });
+    });
+
+    it('is never a 304 without these headers', async () => {
+      await get('/object', { 'If-None-Match': '*' }).expect(200);
+      await get('/system/healthz', { 'If-None-Match': '*' }).expect(200);
+    });
   });
 });
 

@@ -267,9 +267,9 @@ export class ApiAdapter extends ExpressAdapter {
   }
 
   /**
-   * Sends objects as JSON without Express's ETag and freshness checks, so that such responses are never
-   * 304, and with `Cache-Control: no-store` unless the handler has set it. Express's settings of JSON, such
-   * as `json replacer`, apply. Everything else is sent by Nest's adapter.
+   * Sends objects as JSON without Express's ETag, and with `Cache-Control: no-store` unless the handler has
+   * set it. Such a response is a 304 only if the handler has set `ETag` or `Last-Modified`. Express's settings
+   * of JSON, such as `json replacer`, apply. Everything else is sent by Nest's adapter.
    *
    * Without it, throughput is 64 % for GET and 85 % for POST (Node 24, `wrk -c50`, one core).
    */
@@ -298,6 +298,7 @@ export class ApiAdapter extends ExpressAdapter {
       response.setHeader('Content-Type', 'application/json');
     }
     if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'no-store');
+    if (isNotModified(response)) return super.reply(response, undefined, HttpStatus.NOT_MODIFIED);
     const length = Buffer.byteLength(json);
     response.setHeader('Content-Length', length);
     // ASCII is the same in Latin-1, which Node encodes faster.
@@ -464,6 +465,14 @@ function stringify(body: object, settings: ExpressSettings): string {
   if (json === undefined) return '';
   if (!escape) return json;
   return json.replace(/[<>&]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
+}
+
+/** Returns whether the client has the version that the handler has named in `ETag` or `Last-Modified`. */
+function isNotModified(response: Response): boolean {
+  const { req } = response;
+  if (!req.headers['if-none-match'] && !req.headers['if-modified-since']) return false;
+  // Express considers any response fresh for `If-None-Match: *`.
+  return (response.hasHeader('ETag') || response.hasHeader('Last-Modified')) && req.fresh;
 }
 
 /** Returns whether an error has the content type of the handler's own response. Nest checks this too. */
