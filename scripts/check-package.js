@@ -1,5 +1,6 @@
 // npm run check:package: packs the npm package, installs it in an empty folder, and runs what it contains: the
-// service and the smoke runner. Then the same with a feature that adds dependencies and assets.
+// service, without discovered features, and the smoke runner. Then the same with a feature that adds dependencies
+// and assets.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,12 +8,19 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createProjectCopy, linkDependencies } from '../test/fixtures/project-copy.js';
 import {
   assertThirdPartyWorks,
   createThirdPartyProject,
 } from '../test/fixtures/third-party-project.js';
 
-await checkPackage(process.cwd());
+const platform = await createProjectCopy('petsage-platform-');
+try {
+  await linkDependencies(platform);
+  await checkPackage(platform);
+} finally {
+  rmSync(platform, { recursive: true });
+}
 
 const project = await createThirdPartyProject();
 try {

@@ -1,17 +1,16 @@
-// npm run test:features: runs the test suite in a temporary copy of the project with added features, to prove
+// npm run test:features: runs the test suite in a temporary copy of the project with other features, to prove
 // that no test of the platform depends on which features exist. Arguments are passed on to Jest.
 import { spawnSync } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
-import { createProjectCopy } from '../test/fixtures/project-copy.js';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { createProjectCopy, linkDependencies } from '../test/fixtures/project-copy.js';
 
 /** A feature of the tests, as a developer writes it by hand. */
 const HAND_WRITTEN = 'test/fixtures/features/adoptions';
 
 const copy = await createProjectCopy('petsage-with-features-');
 try {
-  symlinkSync(resolve('node_modules'), join(copy, 'node_modules'), 'junction');
-
+  await linkDependencies(copy);
   run('npm', 'run', 'feature', '--', 'pet_profile', '--description', 'Profiles of pets');
   run(
     'npm',

@@ -9,9 +9,11 @@ import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { findFreePort, openUpload } from './fixtures/http.js';
+import { createProjectCopy } from './fixtures/project-copy.js';
 import { assertThirdPartyWorks, createThirdPartyProject } from './fixtures/third-party-project.js';
 import { waitFor } from './fixtures/wait-for.js';
 
+/** The image of the project without discovered features. */
 const IMAGE = 'petsage-api:test';
 
 /** The image of the project with a feature that adds dependencies and assets. */
@@ -68,7 +70,12 @@ beforeAll(async () => {
   await promisify(execFile)('haproxy', ['-v']).catch((error: unknown) => {
     throw new Error('These tests need HAProxy. Install the package haproxy.', { cause: error });
   });
-  await buildImage(IMAGE, '.');
+  const project = await createProjectCopy('petsage-image-');
+  try {
+    await buildImage(IMAGE, project);
+  } finally {
+    await rm(project, { recursive: true });
+  }
   image = await inspectImage(IMAGE);
 }, BUILD_TIMEOUT_MS);
 

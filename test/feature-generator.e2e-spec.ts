@@ -7,7 +7,6 @@ import { text } from 'node:stream/consumers';
 import { jest } from '@jest/globals';
 import { startService, stopService } from './fixtures/process.js';
 import { copyProject } from './fixtures/project.js';
-import { listSources } from './fixtures/project-copy.js';
 import { waitFor } from './fixtures/wait-for.js';
 
 // Each run of the generator compiles the project.
@@ -72,7 +71,7 @@ let project: string;
 let originalFiles: Record<string, string>;
 
 beforeAll(async () => {
-  project = await copyProject(await listSources());
+  project = await copyProject();
   // Removes the features that were not copied from the document.
   await run('npm', ['run', 'openapi']);
   originalFiles = await readProject();

@@ -5,7 +5,6 @@ import { jest } from '@jest/globals';
 import type { OpenAPIObject, OperationObject } from '@nestjs/swagger';
 import { startService, stopService } from './fixtures/process.js';
 import { copyProject } from './fixtures/project.js';
-import { listSources } from './fixtures/project-copy.js';
 
 // Each test runs several compilers and linters.
 jest.setTimeout(600_000);
@@ -26,7 +25,7 @@ function run(command: string, ...args: string[]): Promise<string> {
 }
 
 beforeAll(async () => {
-  project = await copyProject(await listSources());
+  project = await copyProject();
   for (const name of ['ferrets', 'features/keepers']) {
     await run('npx', 'nest', 'generate', 'resource', name, '--type', 'rest', '--crud');
   }

@@ -1,11 +1,13 @@
 // npm run test:clients [-- LANGUAGE...]: generates a client in each language with the commands in
-// docs/clients.md, and runs the program in test/clients/LANGUAGE against the built service.
+// docs/clients.md, and runs the program in test/clients/LANGUAGE against the built service, without discovered
+// features.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { createProjectCopy, linkDependencies } from '../fixtures/project-copy.js';
 
 /** The program that the commands of a language need. */
 const PROGRAMS = new Map([
@@ -22,9 +24,10 @@ for (const language of requested) {
   process.exit(2);
 }
 
-const service = spawn(process.execPath, [resolve('dist/main.js')], {
-  // The service would read .env in the project folder.
-  cwd: import.meta.dirname,
+const build = await createProjectCopy('petsage-build-', ['package.json', 'dist']);
+await linkDependencies(build);
+const service = spawn(process.execPath, ['dist/main.js'], {
+  cwd: build,
   env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: '0', SHUTDOWN_DELAY_MS: '0' },
   stdio: ['ignore', 'pipe', 'inherit'],
 });
@@ -43,6 +46,7 @@ try {
   }
 } finally {
   service.kill();
+  rmSync(build, { recursive: true });
 }
 
 /** Reads the URL of the service from its log. */
