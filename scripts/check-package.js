@@ -48,7 +48,7 @@ async function checkPackage(project, assertFeatureWorks) {
     const port = await findFreePort();
     const service = spawn(process.execPath, ['node_modules/petsage-api/dist/main.js'], {
       cwd: folder,
-      env: { ...process.env, PORT: String(port), SHUTDOWN_DELAY_MS: '0' },
+      env: { PATH: process.env.PATH, PORT: String(port), SHUTDOWN_DELAY_MS: '0' },
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     const exit = once(service, 'exit');
