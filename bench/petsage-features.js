@@ -1,33 +1,33 @@
 // Builds PetSage API with generated features.
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parsePayload } from '../schematics/feature/payload.js';
 import { renderFeature } from '../schematics/feature/render.js';
+import { createProjectCopy, linkDependencies } from '../test/fixtures/project-copy.js';
 import { run } from './machine.js';
 
-const ROOT = join(import.meta.dirname, '..');
-const COPIED_PATHS = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'src'];
+const COPIED_PATHS = [
+  'nest-cli.json',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'src',
+];
 
 /**
- * Builds the service once for each number of features, in a temporary copy of the project, which is
- * removed when this process exits. The features are those that `npm run feature` creates.
+ * Builds the service once for each number of features, in a temporary copy of the project without discovered
+ * features, which is removed when this process exits. The features are those that `npm run feature` creates.
  *
  * @param {number[]} counts
  * @returns {Promise<Map<number, string>>} the path of `main.js` by the number of features
  */
 export async function buildPetsageWithFeatures(counts) {
-  const copy = mkdtempSync(join(tmpdir(), 'petsage-bench-'));
+  const copy = await createProjectCopy('petsage-bench-', COPIED_PATHS);
   process.on('exit', () => rmSync(copy, { recursive: true }));
-  for (const path of COPIED_PATHS) cpSync(join(ROOT, path), join(copy, path), { recursive: true });
-  symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  await linkDependencies(copy);
   const names = Array.from({ length: Math.max(...counts) }, (_, index) => formatId(index + 1));
   for (const id of names) await writeFeature(`feature_${id}`, copy);
-  await run(
-    process.execPath,
-    ['node_modules/typescript-7/bin/tsc', '-p', 'tsconfig.build.json', '--noCheck'],
-    { cwd: copy },
-  );
+  await run(process.execPath, ['node_modules/@nestjs/cli/bin/nest.js', 'build'], { cwd: copy });
   /** @type {Map<number, string>} */
   const mains = new Map();
   for (const count of counts.toSorted((a, b) => b - a)) {
