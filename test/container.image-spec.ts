@@ -22,8 +22,6 @@ const THIRD_PARTY_IMAGE = 'petsage-api:test-third-party';
 /** A commit that only the build argument contains. */
 const REVISION = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00';
 
-const MAX_SIZE_OVER_BASE = 28e6;
-
 const BUILD_TIMEOUT_MS = 900_000;
 
 /** Against hanging. HEALTHCHECK runs every 10 seconds. */
@@ -131,14 +129,20 @@ async function runSmokeTest(id: string): Promise<string> {
 }
 
 describe('the image', () => {
-  it('adds at most 28 MB to its base image', async () => {
-    const format = ['--no-trunc', '--human=false', '--format', '{{.Size}} {{.CreatedBy}}'];
-    const layers = (await docker('history', ...format, IMAGE)).split('\n');
-    // The newest layer is the first one.
-    const first = layers.findIndex((layer) => layer.includes('NODE_ENV=production'));
-    const sizes = layers.slice(0, first + 1).map((layer) => Number.parseInt(layer));
-    expect(sizes).not.toEqual([]);
-    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(MAX_SIZE_OVER_BASE);
+  // Not its size, which depends on the packages of the features.
+  it('contains only what the service needs', async () => {
+    const run = ['run', '--rm', IMAGE];
+    const names = (await docker(...run, 'ls', '-A')).split('\n');
+    expect(names).toEqual(['dist', 'node_modules', 'package.json']);
+    const unneeded = [
+      ...['-path', 'node_modules/typescript'],
+      // A development dependency.
+      ...['-o', '-path', 'node_modules/jest'],
+      ...['-o', '-name', '*[jst]s.map'],
+      ...['-o', '-name', '*.d.ts', '-o', '-name', '*.d.[cm]ts'],
+      ...['-o', '-name', 'swagger-ui-es-*'],
+    ];
+    expect(await docker(...run, 'find', 'node_modules', ...unneeded)).toBe('');
   });
 
   it('has labels with its version and revision', async () => {
