@@ -65,12 +65,12 @@ export default {
     {
       name: 'features-are-independent',
       comment:
-        'Of another feature, import only the module and the service that the module exports.',
+        'Of another feature, import only files with a role in their name, such as pets.service.ts, and no controller.',
       severity: 'error',
       from: { path: '^src/features/([^/]+)/' },
       to: {
         path: '^src/features/',
-        pathNot: ['^src/features/$1/', '^src/features/[^/]+/[^/]+\\.(module|service)\\.ts$'],
+        pathNot: ['^src/features/$1/', '/[^/.]+\\.(?!controller\\.|spec\\.)[^/.]+\\.ts$'],
       },
     },
     {
