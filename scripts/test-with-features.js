@@ -11,6 +11,7 @@ const HAND_WRITTEN = 'test/fixtures/features/adoptions';
 const copy = await createProjectCopy('petsage-with-features-');
 try {
   await linkDependencies(copy);
+  // The example of the documents, to prove that a reader who follows them breaks no test.
   run('npm', 'run', 'feature', '--', 'pet_profile', '--description', 'Profiles of pets');
   run(
     'npm',
