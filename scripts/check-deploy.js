@@ -2,7 +2,14 @@
 // Kubernetes, and checks that they match each other and the API. `npm run test:image` tests the image.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getMetadataStorage } from 'class-validator';
@@ -13,6 +20,9 @@ const PROJECT = join(import.meta.dirname, '..');
 // The types are those of the sources, because the type check runs without a build.
 /** @type {typeof import('../src/platform/settings.js')} */
 const { parseSettings, Settings } = await import(join(PROJECT, 'dist/platform/settings.js'));
+
+/** The words of the features, to find the names of the environment variables that they read. */
+const featureWords = readWords(join(PROJECT, 'src/features'));
 
 const manifests = ['', 'smoke-test', 'monitoring'].flatMap(render);
 for (const manifest of manifests) await validate(manifest);
@@ -135,7 +145,7 @@ async function validate(manifest) {
 
 /**
  * Asserts that the environment variables of a container are settings of the service with a valid value,
- * unless Node.js, OpenTelemetry, or the command of the container reads them.
+ * unless Node.js, OpenTelemetry, a feature, or the command of the container reads them.
  *
  * @param {string} title
  * @param {any} container
@@ -150,9 +160,25 @@ function checkVariables(title, { env = [], command = [], args = [] }) {
   const rules = getMetadataStorage().getTargetValidationMetadatas(Settings, '', false, false);
   const settings = new Set(rules.map(({ propertyName }) => propertyName));
   for (const { name } of variables) {
-    assert(settings.has(name), `${title}: expected a setting of the service, found ${name}`);
+    assert(
+      settings.has(name) || featureWords.has(name),
+      `${title}: expected a setting of the service or a name in src/features, found ${name}`,
+    );
   }
   parseSettings(Object.fromEntries(variables.map(({ name, value }) => [name, value])));
+}
+
+/**
+ * Reads the words of the TypeScript files in a folder.
+ *
+ * @param {string} folder
+ */
+function readWords(folder) {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const sources = files.filter((file) => file.endsWith('.ts'));
+  return new Set(
+    sources.flatMap((file) => readFileSync(join(folder, file), 'utf8').match(/\w+/g) ?? []),
+  );
 }
 
 /**
