@@ -253,6 +253,23 @@ function IsThrowing(): PropertyDecorator {
   };
 }
 
+/** Has no rules, so it is converted but not validated. */
+class Label {
+  @Transform(({ value }: TransformFnParams) => (value as string).trim())
+  text!: string;
+}
+
+class AttachmentDto {
+  @IsOptional()
+  @IsDefined()
+  @Type(() => Buffer)
+  bytes?: Buffer;
+
+  @Allow()
+  @Type(() => Label)
+  label?: Label;
+}
+
 class ChangedDto {
   @Transform(({ value, obj }: TransformFnParams) => {
     delete (obj as Partial<OwnerDto>).name;
@@ -405,6 +422,12 @@ class ValidationController {
   @HttpCode(200)
   readShelter(@Body() { favorite, animals }: ShelterDto) {
     return { favorite, classes: animals?.map((animal) => animal.constructor.name) };
+  }
+
+  @Post('attachment')
+  @HttpCode(200)
+  readAttachment(@Body() { bytes, label }: AttachmentDto) {
+    return { text: bytes?.toString(), label };
   }
 
   @Post('everything')
@@ -605,6 +628,31 @@ describe('validation', () => {
       };
       expect(err.message).toMatch(/trim is not a function$/);
       expect(JSON.stringify(log)).not.toContain('hunter2');
+    });
+  });
+
+  describe('that class-transformer cannot convert', () => {
+    it.each([[5], [{}], [true]])('returns 422 for a Buffer of %j', async (bytes) => {
+      expect(await post('attachment', { bytes })).toEqual([
+        422,
+        createError({ type: 'value_error', msg: 'Input could not be validated' }, ['body'], {
+          bytes,
+        }),
+      ]);
+    });
+
+    it('returns what it can convert', async () => {
+      expect(await post('attachment', { bytes: 'a', label: { text: ' b ' } })).toEqual([
+        200,
+        { text: 'a', label: { text: 'b' } },
+      ]);
+    });
+
+    it('returns 500 if @Transform of a class without rules throws a TypeError', async () => {
+      expect(await post('attachment', { label: { text: 5 } })).toEqual([
+        500,
+        { detail: 'Internal Server Error' },
+      ]);
     });
   });
 

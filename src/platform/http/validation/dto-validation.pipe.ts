@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import {
   type ArgumentMetadata,
   Injectable,
@@ -19,6 +20,7 @@ import {
   OBJECT_ERROR,
 } from './error-detail.js';
 import { readParameters } from './parameter-types.js';
+import { isTransformError, markTransformErrors } from './transform-errors.js';
 
 /** First element of FastAPI's `loc`, by the type of the handler's parameter. */
 const LOCATIONS: Partial<Record<ArgumentMetadata['type'], string>> = {
@@ -81,6 +83,7 @@ export class DtoValidationPipe implements PipeTransform {
     if (known !== undefined || this.dtos.has(metatype)) return known;
     let dto: Dto | undefined;
     if (hasRules(metatype)) {
+      markTransformErrors();
       const fields = this.validator.getFields(metatype);
       dto = { dtoClass: metatype, fields, compiled: CompiledDto.compile(metatype, fields) };
     }
@@ -98,7 +101,8 @@ export class DtoValidationPipe implements PipeTransform {
     try {
       instance = plainToInstance(dtoClass, copyPlainValue(value));
     } catch (error) {
-      if (!isThrownByClassTransformer(error)) throw error;
+      // class-transformer throws them for some invalid values, such as `null` in a list with a discriminator.
+      if (!isTypeError(error) || isTransformError(error)) throw error;
       this.logger.warn(error);
       throw createException([
         {
@@ -135,6 +139,11 @@ function isObject(value: unknown): value is object {
   );
 }
 
+/** Also recognizes those of Node's own functions under Jest, where `TypeError` is another class. */
+function isTypeError(error: unknown): error is Error {
+  return isNativeError(error) && error.name === 'TypeError';
+}
+
 function createException(detail: ErrorDetail[]): UnprocessableEntityException {
   return new UnprocessableEntityException({ detail });
 }
@@ -154,18 +163,4 @@ function copyPlainValue(value: unknown): unknown {
       .filter(([key]) => !OMITTED_KEYS.has(key))
       .map(([key, inner]) => [key, copyPlainValue(inner)]),
   );
-}
-
-/**
- * Returns whether class-transformer itself has thrown, for example for `null` in a list with a discriminator, and
- * not a `@Transform` of a feature: only its own frames precede the pipe's.
- */
-function isThrownByClassTransformer(error: unknown): boolean {
-  if (!(error instanceof TypeError)) return false;
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at .*[\\/]/.test(line));
-  // By its source maps, its files are in node_modules/src.
-  const isOwn = (frame: string) =>
-    /[\\/]node_modules[\\/](?:class-transformer|src)[\\/]/.test(frame);
-  const caller = frames.find((frame) => !isOwn(frame));
-  return frames.length > 0 && (caller === undefined || /dto-validation\.pipe\.[jt]s/.test(caller));
 }
