@@ -51,6 +51,8 @@ export interface Field {
   isPromise: boolean;
   /** Whether `@Type` or `@Transform` converts the value. */
   isConverted: boolean;
+  /** Whether `@Transform` converts the value. */
+  isTransformed: boolean;
   /** The declared type of the property, as far as TypeScript emits it. */
   designType: unknown;
 }
@@ -123,6 +125,8 @@ function createField(dtoClass: Type, name: string): Field {
     dtoClass.prototype as object,
     name,
   );
+  const { PLAIN_TO_CLASS } = TransformationType;
+  const isTransformed = storage.findTransformMetadatas(dtoClass, name, PLAIN_TO_CLASS).length > 0;
   return {
     name,
     key: exposed?.options?.name ?? name,
@@ -132,9 +136,8 @@ function createField(dtoClass: Type, name: string): Field {
     isNested: false,
     isList: designType === Array,
     isPromise: false,
-    isConverted:
-      Boolean(storage.findTypeMetadata(dtoClass, name)) ||
-      storage.findTransformMetadatas(dtoClass, name, TransformationType.PLAIN_TO_CLASS).length > 0,
+    isConverted: isTransformed || Boolean(storage.findTypeMetadata(dtoClass, name)),
+    isTransformed,
     designType,
   };
 }

@@ -1,6 +1,7 @@
 import { HttpException, type Type } from '@nestjs/common';
-import { Transform, Type as Nested } from 'class-transformer';
+import { Exclude, Transform, Type as Nested } from 'class-transformer';
 import {
+  Allow,
   ArrayMinSize,
   IsArray,
   IsBoolean,
@@ -10,6 +11,7 @@ import {
   IsIn,
   IsInt,
   IsNumber,
+  IsObject,
   IsOptional,
   IsString,
   Matches,
@@ -590,6 +592,60 @@ describe('DtoValidationPipe', () => {
       const dto = await transform(Owner, JSON.parse('{"name":"a","__proto__":{"admin":true}}'));
       expect(dto).toEqual({ name: 'a' });
       expect((dto as { admin?: unknown }).admin).toBeUndefined();
+    });
+
+    it('keeps all keys of free-form JSON except __proto__', async () => {
+      class Settings {
+        @IsOptional()
+        @IsObject()
+        meta?: object;
+
+        @IsOptional()
+        @IsArray()
+        list?: unknown[];
+
+        @IsOptional()
+        @ValidateNested({ each: true })
+        @Nested(() => Settings)
+        inner?: Settings[];
+
+        @IsOptional()
+        @Transform(({ value }: { value: object }) => ({ ...value, isChanged: true }))
+        changed?: object;
+      }
+      const text =
+        '{"meta":{"constructor":"a","toString":1,"valueOf":null,"hasOwnProperty":[{"valueOf":2}]},"list":[{"constructor":{}}],"inner":[{"meta":{"valueOf":1}},{}]}';
+      const value = JSON.parse(text) as Settings;
+      const dto = (await transform(Settings, value)) as Settings;
+      expect(JSON.stringify(dto)).toBe(text);
+      expect(dto.inner?.[1]).toBeInstanceOf(Settings);
+      expect(dto.meta).not.toBe(value.meta);
+      expect(await transform(Settings, { changed: { a: 1, valueOf: 1 } })).toEqual({
+        changed: { a: 1, isChanged: true },
+      });
+    });
+
+    it('never sets the prototype of free-form JSON', async () => {
+      const dto = createDto(IsObject());
+      const text = '{"x":{"a":[{"__proto__":{"b":1}}],"valueOf":1,"__proto__":{"c":1}}}';
+      const { x } = (await transform(dto, JSON.parse(text))) as { x: object };
+      expect(JSON.stringify(x)).toBe('{"a":[{}],"valueOf":1}');
+      expect(Object.getPrototypeOf(x)).toBe(Object.prototype);
+    });
+
+    it('does not assign fields that class-transformer does not assign', async () => {
+      class Special {
+        @IsOptional()
+        @Allow()
+        read: unknown = () => 'a';
+
+        @IsOptional()
+        @Exclude()
+        secret?: object;
+      }
+      const dto = await transform(Special, { read: { valueOf: 1 }, secret: { valueOf: 1 } });
+      expect(Object.keys(dto as Special)).toEqual(['read']);
+      expect((dto as Special).read).toBeInstanceOf(Function);
     });
 
     it.each([String, Number, Boolean, Array, Object, undefined])(

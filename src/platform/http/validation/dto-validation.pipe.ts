@@ -20,6 +20,7 @@ import {
   OBJECT_ERROR,
 } from './error-detail.js';
 import { readParameters } from './parameter-types.js';
+import { copyForConversion, restoreFreeFormFields } from './plain-value.js';
 import { isTransformError, markTransformErrors } from './transform-errors.js';
 
 /** First element of FastAPI's `loc`, by the type of the handler's parameter. */
@@ -28,8 +29,6 @@ const LOCATIONS: Partial<Record<ArgumentMetadata['type'], string>> = {
   query: 'query',
   param: 'path',
 };
-/** Keys that class-transformer ignores or misuses. */
-const OMITTED_KEYS = new Set(['__proto__', 'constructor', 'toString', 'valueOf']);
 
 /** A class with class-validator rules. */
 interface Dto {
@@ -98,8 +97,9 @@ export class DtoValidationPipe implements PipeTransform {
     input: Parameters<DtoValidator['findErrors']>[1],
   ): Promise<object> {
     let instance: object;
+    const { copy, hasInheritedKeys } = copyForConversion(value);
     try {
-      instance = plainToInstance(dtoClass, copyPlainValue(value));
+      instance = plainToInstance(dtoClass, copy);
     } catch (error) {
       // class-transformer throws them for some invalid values, such as `null` in a list with a discriminator.
       if (!isTypeError(error) || isTransformError(error)) throw error;
@@ -113,6 +113,7 @@ export class DtoValidationPipe implements PipeTransform {
         },
       ]);
     }
+    if (hasInheritedKeys) restoreFreeFormFields(instance, value, this.validator);
     const errors = await this.validator.findErrors(instance, input);
     if (errors.length > 0) throw createException(errors);
     return instance;
@@ -146,21 +147,4 @@ function isTypeError(error: unknown): error is Error {
 
 function createException(detail: ErrorDetail[]): UnprocessableEntityException {
   return new UnprocessableEntityException({ detail });
-}
-
-/**
- * Copies the objects and arrays of a value, because class-transformer and `@Transform` may change them. Omits
- * `constructor`, which class-transformer would use as the class to instantiate, and `toString` and `valueOf`, with
- * which it could not convert an object to a number or a date.
- */
-function copyPlainValue(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(copyPlainValue);
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== null && prototype !== Object.prototype) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([key]) => !OMITTED_KEYS.has(key))
-      .map(([key, inner]) => [key, copyPlainValue(inner)]),
-  );
 }
