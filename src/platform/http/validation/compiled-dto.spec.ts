@@ -155,7 +155,7 @@ describe('CompiledDto', () => {
   it.each([
     ['@Type', [Type(() => Number), IsInt()]],
     ['@Transform', [Transform(({ value }) => value as unknown), IsInt()]],
-    ['@ValidateNested', [ValidateNested()]],
+    ['@ValidateNested', [Type(() => Object), ValidateNested()]],
     ['groups', [IsInt({ groups: ['create'] })]],
     ['validateIf', [IsInt({ validateIf: () => false })]],
     [

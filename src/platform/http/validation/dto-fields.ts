@@ -4,6 +4,7 @@ import { TransformationType } from 'class-transformer';
 import { defaultMetadataStorage as storage } from 'class-transformer/cjs/storage.js';
 import * as classValidator from 'class-validator';
 import type { ValidatorConstraintInterface } from 'class-validator';
+import { StartupError } from '../../startup-error.js';
 import { RULE_ORDER } from './error-detail.js';
 
 const { getMetadataStorage, ValidationTypes } = classValidator;
@@ -70,7 +71,11 @@ export function hasRules(value: unknown): value is Type<object> {
   return getMetadata(value).length > 0;
 }
 
-/** Collects the fields of a DTO class by their names, those of base classes first. */
+/**
+ * Collects the fields of a DTO class by their names, those of base classes first.
+ *
+ * @throws StartupError if nothing creates the nested object of a field
+ */
 export function collectFields(dtoClass: unknown, container: RuleContainer): Map<string, Field> {
   const fields = new Map<string, Field>();
   for (const metadata of getMetadata(dtoClass)) {
@@ -91,10 +96,23 @@ export function collectFields(dtoClass: unknown, container: RuleContainer): Map<
       (each && rules.length > 0) || rules.some((rule) => ARRAY_RULES.test(rule.name));
   }
   for (const field of fields.values()) {
+    assertNestedType(dtoClass as Type, field);
     sortRules(field.rules);
     sortRules(field.elementRules);
   }
   return fields;
+}
+
+/** Without `@Type` or `@Transform`, a nested object has no rules, and so all its keys would be removed. */
+function assertNestedType(
+  { name: dtoName }: Type,
+  { name, isNested, isConverted, designType }: Field,
+): void {
+  if (!isNested || isConverted) return;
+  const nested = hasRules(designType) ? designType.name : 'NestedDto';
+  throw new StartupError(
+    `${dtoName}.${name} has @ValidateNested() but no @Type(). Add @Type(() => ${nested}).`,
+  );
 }
 
 const metadataByClass = new WeakMap<object, RuleMetadata[]>();

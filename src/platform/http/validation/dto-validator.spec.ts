@@ -1,5 +1,7 @@
 import 'reflect-metadata';
+import { Transform, Type } from 'class-transformer';
 import * as classValidator from 'class-validator';
+import { StartupError } from '../../startup-error.js';
 import { DtoValidator } from './dto-validator.js';
 
 /** Arguments of the decorators that need some. */
@@ -51,6 +53,13 @@ const HOSTILE_VALUES: unknown[] = [
   [Object.create(null)],
 ];
 
+const { IsString, ValidateNested } = classValidator;
+
+class InnerDto {
+  @IsString()
+  name!: string;
+}
+
 const validator = new DtoValidator({ get: (constraintClass) => new constraintClass() });
 
 describe('DtoValidator', () => {
@@ -68,5 +77,33 @@ describe('DtoValidator', () => {
       const errors = await validator.findErrors(dto, { value: { x }, loc: ['body'] });
       expect(errors.length).toBeLessThan(2);
     }
+  });
+
+  it.each<[string, PropertyDecorator, unknown, string]>([
+    ['an object', ValidateNested(), InnerDto, 'InnerDto'],
+    ['a list', ValidateNested({ each: true }), Array, 'NestedDto'],
+    ['an interface', ValidateNested(), Object, 'NestedDto'],
+  ])('rejects @ValidateNested without @Type for %s', (_, decorate, designType, expected) => {
+    class OuterDto {
+      inner: unknown;
+    }
+    decorate(OuterDto.prototype, 'inner');
+    Reflect.defineMetadata('design:type', designType, OuterDto.prototype, 'inner');
+    expect(() => validator.getFields(OuterDto)).toThrow(
+      new StartupError(
+        `OuterDto.inner has @ValidateNested() but no @Type(). Add @Type(() => ${expected}).`,
+      ),
+    );
+  });
+
+  it.each<[string, PropertyDecorator]>([
+    ['@Type', Type(() => InnerDto)],
+    ['@Transform', Transform(() => new InnerDto())],
+  ])('accepts @ValidateNested with %s', (_, decorate) => {
+    class OuterDto {
+      inner: unknown;
+    }
+    for (const each of [ValidateNested(), decorate]) each(OuterDto.prototype, 'inner');
+    expect(validator.getFields(OuterDto).size).toBe(1);
   });
 });
