@@ -5,6 +5,7 @@ import {
   Controller,
   type ExceptionFilter,
   Get,
+  GoneException,
   Header,
   Module,
   NotFoundException,
@@ -14,6 +15,7 @@ import {
 import { APP_FILTER, BaseExceptionFilter } from '@nestjs/core';
 import type { Response } from 'express';
 import request from 'supertest';
+import { ErrorFilter } from '../src/platform/http/error.filter.js';
 import { createTestApp, type TestApp } from './fixtures/app.js';
 
 /** What the handlers throw. */
@@ -27,10 +29,23 @@ class ConflictFilter implements ExceptionFilter {
   }
 }
 
+@Catch(GoneException)
+class GoneFilter extends ErrorFilter {
+  override catch(_exception: GoneException, host: ArgumentsHost): void {
+    super.catch(new ConflictException('The pet was adopted'), host);
+  }
+}
+
 @Controller()
 class FilteredController {
   @Get('app-filter')
   throw() {
+    throw thrown;
+  }
+
+  @Get('extended-filter')
+  @UseFilters(GoneFilter)
+  throwFiltered() {
     throw thrown;
   }
 
@@ -69,6 +84,16 @@ describe('APP_FILTER of a feature', () => {
     thrown = new NotFoundException('No pet');
     await get('/app-filter').expect(404, { detail: 'No pet' });
     await get('/nope').expect(404, { detail: 'Not Found' });
+  });
+});
+
+describe('a filter that extends ErrorFilter', () => {
+  it('responds in the format of the platform', async () => {
+    thrown = new GoneException('No pet');
+    await get('/extended-filter')
+      .expect(409, { detail: 'The pet was adopted' })
+      .expect('Content-Type', 'application/json')
+      .expect('Cache-Control', 'no-store');
   });
 });
 

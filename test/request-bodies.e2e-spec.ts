@@ -32,8 +32,9 @@ import { IsString } from 'class-validator';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import request, { type Test } from 'supertest';
 import { BodyLimit } from '../src/platform/http/body-limit.decorator.js';
-import { createTestApp } from './fixtures/app.js';
+import { createTestApp, type TestApp } from './fixtures/app.js';
 import { openSocket, parseResponses } from './fixtures/http.js';
+import { waitFor } from './fixtures/wait-for.js';
 
 class PetDto {
   @IsString()
@@ -294,9 +295,10 @@ class DefaultController extends EchoController {}
 class LimitsModule {}
 
 let app: NestExpressApplication;
+let log: TestApp['log'];
 
 beforeAll(async () => {
-  ({ app } = await createTestApp({ features: [BodiesModule, LimitsModule] }));
+  ({ app, log } = await createTestApp({ features: [BodiesModule, LimitsModule] }));
 });
 
 function send(method: string, path: string): Test {
@@ -494,6 +496,25 @@ describe('FileInterceptor', () => {
       { status: 201, body: '{"size":3}' },
     ]);
   });
+});
+
+describe('a client that disconnects during its upload', () => {
+  it.each(['/photos/only', '/photos/stream'])(
+    'is logged once, and not as an error: %s',
+    async (path) => {
+      log.length = 0;
+      const socket = await openSocket(app);
+      const head = `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n`;
+      socket.write(`${head}Expect: 100-continue\r\nContent-Length: 9000\r\n\r\n`);
+      await once(socket, 'data');
+      socket.write('--x\r\nContent-Disposition: form-data; name="photo"; filename="a"\r\n\r\nabc');
+      socket.destroy();
+      await waitFor(() => log.some(({ context }) => context === 'RequestLog'));
+      // The handler fails when it reads the rest of the body.
+      await request(app.getHttpServer()).get('/system/healthz').expect(200);
+      expect(log.map(({ level, msg }) => [level, msg])).toEqual([['info', 'Request aborted']]);
+    },
+  );
 });
 
 describe('a body that is not JSON', () => {

@@ -49,6 +49,11 @@ export class ErrorFilter implements ExceptionFilter {
     // Such as GraphQL, which formats errors itself.
     if (host.getType() !== 'http') throw error;
     const response = host.switchToHttp().getResponse<Response>();
+    if (response.req.readableAborted) {
+      // The client has disconnected during its upload, so reading the body has failed.
+      this.logger.debug({ err: error });
+      return;
+    }
     const { status, body } = describe(error);
     const isInterrupted = response.headersSent && !response.writableEnded;
     if (status >= 500 || isInterrupted) this.log(error);
