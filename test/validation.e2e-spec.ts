@@ -9,14 +9,17 @@ import {
   ParseIntPipe,
   type PipeTransform,
   Post,
+  type Provider,
   Query,
   Req,
+  Scope,
+  type Type,
   UsePipes,
   ValidationPipe,
 } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { ApiProperty, IntersectionType, OmitType, PartialType, PickType } from '@nestjs/swagger';
-import { Expose, Transform, type TransformFnParams, Type } from 'class-transformer';
+import { Expose, Transform, type TransformFnParams, Type as Nested } from 'class-transformer';
 import {
   Allow,
   ArrayUnique,
@@ -72,7 +75,7 @@ class User {
 /** Has decorators of class-transformer, but no rules. */
 class Unvalidated {
   @Expose({ name: 'full_name' })
-  @Type(() => Number)
+  @Nested(() => Number)
   name!: unknown;
 }
 
@@ -95,23 +98,9 @@ class IsFree implements ValidatorConstraintInterface {
   }
 }
 
-@ValidatorConstraint({ name: 'isKnown' })
-class IsKnown implements ValidatorConstraintInterface {
-  constructor(private readonly names: NameService) {}
-
-  validate(name: string): boolean {
-    return this.names.taken.has(name);
-  }
-}
-
 class NewNameDto {
   @Validate(IsFree)
   @IsString()
-  name!: string;
-}
-
-class KnownNameDto {
-  @Validate(IsKnown)
   name!: string;
 }
 
@@ -161,13 +150,13 @@ const discriminator = {
 class ShelterDto {
   @IsOptional()
   @ValidateNested()
-  @Type(() => Animal, { discriminator, keepDiscriminatorProperty: true })
+  @Nested(() => Animal, { discriminator, keepDiscriminatorProperty: true })
   favorite?: Dog | Cat;
 
   @IsOptional()
   @IsArray()
   @ValidateNested({ each: true })
-  @Type(() => Animal, { discriminator })
+  @Nested(() => Animal, { discriminator })
   animals?: (Dog | Cat)[];
 }
 
@@ -190,28 +179,28 @@ class EverythingDto extends IntersectionType(
   @IsOptional()
   @IsDefined()
   @ValidateNested()
-  @Type(() => OwnerDto)
+  @Nested(() => OwnerDto)
   owner?: OwnerDto;
 
   @IsOptional()
   @ValidateNested()
-  @Type(() => OwnerDto)
+  @Nested(() => OwnerDto)
   grid?: OwnerDto[][];
 
   @IsOptional()
   @ValidateNested({ each: true })
-  @Type(() => OwnerDto)
+  @Nested(() => OwnerDto)
   byName?: Map<string, OwnerDto>;
 
   @IsOptional()
   @IsString({ each: true })
-  @Type(() => String)
+  @Nested(() => String)
   tags?: Set<string>;
 
   @IsOptional()
   @ArrayUnique((owner: OwnerDto) => owner.name.toLowerCase())
   @ValidateNested({ each: true })
-  @Type(() => OwnerDto)
+  @Nested(() => OwnerDto)
   owners?: OwnerDto[];
 
   @IsOptional()
@@ -262,11 +251,11 @@ class Label {
 class AttachmentDto {
   @IsOptional()
   @IsDefined()
-  @Type(() => Buffer)
+  @Nested(() => Buffer)
   bytes?: Buffer;
 
   @Allow()
-  @Type(() => Label)
+  @Nested(() => Label)
   label?: Label;
 }
 
@@ -409,12 +398,6 @@ class ValidationController {
   @HttpCode(200)
   @UsePipes(ValidationPipe)
   readOwnNewName(@Body() body: NewNameDto) {
-    return body;
-  }
-
-  @Post('known-name')
-  @HttpCode(200)
-  readKnownName(@Body() body: KnownNameDto) {
     return body;
   }
 
@@ -604,16 +587,6 @@ describe('validation', () => {
       expect(inOther.status).toBe(200);
       expect(await post('new-name', { name: 'Rex' })).toEqual([422, taken]);
     });
-
-    it('names the class in the log if it has dependencies and is no provider', async () => {
-      expect(await post('known-name', { name: 'Rex' })).toEqual([
-        500,
-        { detail: 'Internal Server Error' },
-      ]);
-      expect(JSON.stringify(log)).toContain(
-        'IsKnown validates a DTO and has dependencies. Add it to the providers of a module.',
-      );
-    });
   });
 
   describe('in which code of the feature throws a TypeError', () => {
@@ -778,6 +751,73 @@ describe('validation', () => {
         422,
         createError(error, ['body', ...loc], input),
       ]);
+    });
+  });
+
+  describe('of a DTO whose decorators are invalid', () => {
+    /** Starts an application whose only handler validates its body with the class. */
+    async function start(dtoClass: Type, providers: Provider[] = []): Promise<void> {
+      @Controller('invalid')
+      class InvalidController {
+        @Post()
+        read(body: unknown) {
+          return body;
+        }
+      }
+      Body()(InvalidController.prototype, 'read', 0);
+      Reflect.defineMetadata('design:paramtypes', [dtoClass], InvalidController.prototype, 'read');
+      @Module({ controllers: [InvalidController], providers })
+      class InvalidModule {}
+      await createTestApp({ features: [InvalidModule], listen: false });
+    }
+
+    class InnerDto {
+      @Validate(IsFree)
+      name!: string;
+    }
+
+    class UntypedDto {
+      @ValidateNested()
+      inner!: InnerDto;
+    }
+
+    class OuterDto {
+      @ValidateNested({ each: true })
+      @Nested(() => InnerDto)
+      inner!: InnerDto[];
+    }
+
+    class DeepDto {
+      @ValidateNested()
+      @Nested(() => Animal, {
+        discriminator: { property: 'a', subTypes: [{ name: 'b', value: UntypedDto }] },
+      })
+      deep!: unknown;
+    }
+
+    @Injectable({ scope: Scope.REQUEST })
+    class RequestScopedNameService extends NameService {}
+
+    const untyped =
+      'UntypedDto.inner has @ValidateNested() but no @Type(). Add @Type(() => InnerDto).';
+    const noProvider =
+      'IsFree validates a DTO and has dependencies. Add it to the providers of a module.';
+    const noSingleton =
+      'IsFree validates a DTO and is request-scoped or transient, or depends on such a provider. Make it a singleton.';
+    const requestScoped = { provide: NameService, useClass: RequestScopedNameService };
+
+    it.each<[string, Type, string, Provider[]]>([
+      ['@ValidateNested() without @Type()', UntypedDto, untyped, []],
+      ['@ValidateNested() without @Type() in a nested DTO', DeepDto, untyped, []],
+      ['a constraint with dependencies that is no provider', InnerDto, noProvider, []],
+      ['such a constraint in a nested DTO', OuterDto, noProvider, []],
+      ['a request-scoped constraint', InnerDto, noSingleton, [IsFree, requestScoped]],
+    ])('aborts start-up for %s', async (_, dtoClass, message, providers) => {
+      await expect(start(dtoClass, providers)).rejects.toThrow(message);
+    });
+
+    it('starts if the providers of the constraint are singletons', async () => {
+      await expect(start(OuterDto, [IsFree, NameService])).resolves.toBeUndefined();
     });
   });
 });

@@ -1,6 +1,8 @@
 import { Injectable, type Type } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import { InvalidClassScopeException } from '@nestjs/core/errors/exceptions/invalid-class-scope.exception.js';
 import { UnknownElementException } from '@nestjs/core/errors/exceptions/unknown-element.exception.js';
+import { StartupError } from '../../startup-error.js';
 
 /**
  * Returns the instances of classes that implement class-validator rules: providers of the application's
@@ -16,7 +18,7 @@ export class ConstraintContainer {
 
   constructor(private readonly moduleRef: ModuleRef) {}
 
-  /** @throws Error if the class has dependencies and is not a provider */
+  /** @throws StartupError if the class has dependencies and is not a provider, or is not a singleton */
   get<T extends object>(constraintClass: Type<T>): T {
     let instance = this.instances.get(constraintClass);
     if (instance === undefined) {
@@ -31,6 +33,11 @@ export class ConstraintContainer {
       return this.moduleRef.get(constraintClass, { strict: false });
     } catch (error) {
       if (error instanceof UnknownElementException) return undefined;
+      if (error instanceof InvalidClassScopeException) {
+        throw new StartupError(
+          `${constraintClass.name} validates a DTO and is request-scoped or transient, or depends on such a provider. Make it a singleton.`,
+        );
+      }
       throw error;
     }
   }
@@ -39,7 +46,7 @@ export class ConstraintContainer {
 function createInstance(constraintClass: Type<object>): object {
   const dependencies = Reflect.getMetadata('design:paramtypes', constraintClass) as unknown;
   if (Array.isArray(dependencies) && dependencies.length > 0) {
-    throw new Error(
+    throw new StartupError(
       `${constraintClass.name} validates a DTO and has dependencies. Add it to the providers of a module.`,
     );
   }

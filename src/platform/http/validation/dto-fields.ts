@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { TransformationType } from 'class-transformer';
+import { TransformationType, type TypeMetadata } from 'class-transformer';
 // Not exported by the package. @nestjs/swagger imports it in the same way.
 import { defaultMetadataStorage as storage } from 'class-transformer/cjs/storage.js';
 import * as classValidator from 'class-validator';
@@ -101,6 +101,23 @@ export function collectFields(dtoClass: unknown, container: RuleContainer): Map<
     sortRules(field.elementRules);
   }
   return fields;
+}
+
+/** Returns the classes of which the nested objects of a field may be. */
+export function findNestedClasses(dtoClass: unknown, { name, isNested }: Field): unknown[] {
+  if (!isNested) return [];
+  const metadata = storage.findTypeMetadata(dtoClass as Type, name) as TypeMetadata | undefined;
+  const subTypes = metadata?.options.discriminator?.subTypes ?? [];
+  return [getType(metadata), ...subTypes.map(({ value }) => value)].filter(hasRules);
+}
+
+/** Returns undefined if the type depends on a value of a request. */
+function getType(metadata: TypeMetadata | undefined): unknown {
+  try {
+    return metadata?.typeFunction();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Without `@Type` or `@Transform`, a nested object has no rules, and so all its keys would be removed. */

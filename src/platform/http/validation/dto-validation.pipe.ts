@@ -77,6 +77,16 @@ export class DtoValidationPipe implements PipeTransform {
     );
   }
 
+  /**
+   * Collects the rules of a DTO, so that invalid decorators abort the start-up.
+   *
+   * @throws StartupError that says what to do
+   */
+  prepare(dtoClass: unknown): void {
+    // Nest calls no constructors in preview mode.
+    if (Object.hasOwn(this, 'dtos')) this.getDto(dtoClass);
+  }
+
   private getDto(metatype: unknown): Dto | undefined {
     const known = this.dtos.get(metatype);
     if (known !== undefined || this.dtos.has(metatype)) return known;

@@ -1,6 +1,12 @@
 import { ARRAY_UNIQUE, type ValidationArguments } from 'class-validator';
 import { ValidationUtils } from 'class-validator/cjs/validation/ValidationUtils.js';
-import { collectFields, type Field, type Rule, type RuleContainer } from './dto-fields.js';
+import {
+  collectFields,
+  type Field,
+  findNestedClasses,
+  type Rule,
+  type RuleContainer,
+} from './dto-fields.js';
 import {
   createErrorDetail,
   createMissingError,
@@ -32,11 +38,19 @@ export class DtoValidator {
 
   constructor(private readonly container: RuleContainer) {}
 
+  /**
+   * Returns the fields of a DTO class, and collects those of its nested DTOs.
+   *
+   * @throws StartupError if the decorators of one of these classes are invalid
+   */
   getFields(dtoClass: unknown): Map<string, Field> {
-    let fields = this.fieldsByClass.get(dtoClass);
-    if (fields === undefined) {
-      fields = collectFields(dtoClass, this.container);
-      this.fieldsByClass.set(dtoClass, fields);
+    const known = this.fieldsByClass.get(dtoClass);
+    if (known !== undefined) return known;
+    const fields = collectFields(dtoClass, this.container);
+    // Before those of nested DTOs, which may contain this one.
+    this.fieldsByClass.set(dtoClass, fields);
+    for (const field of fields.values()) {
+      for (const nested of findNestedClasses(dtoClass, field)) this.getFields(nested);
     }
     return fields;
   }

@@ -64,6 +64,7 @@ function selectPipes(
   const own: PipeTransform[] = parameter.pipes;
   const others = pipes.filter((pipe) => pipe !== validation);
   if (!isDto(parameter) || [...others, ...own].some(isOwnValidation)) return [...others, ...own];
+  validation.prepare(parameter.metatype);
   return own.length === 0 ? pipes : [...others, new ValidatedPipe(own, validation)];
 }
 
