@@ -26,10 +26,12 @@ interface Operation {
 
 let app: TestApp['app'];
 let document: OpenAPIObject;
-/** All operations: those of the platform, and of a feature. */
+/** The operations of the platform, of the smoke checks, and of a feature. */
 let operations: Operation[];
 /** The operations of the platform and the smoke checks. */
 let ownOperations: Operation[];
+
+const OWN_TAGS = ['System Health', 'Health & Monitoring'];
 const ajv = new Ajv2020({ strict: false });
 addFormats.default(ajv);
 
@@ -47,8 +49,14 @@ beforeAll(async () => {
       definition,
     })),
   );
-  ownOperations = operations.filter(({ path }) => !path.startsWith('/adoptions'));
+  // `nest generate resource` adds other features to app.module.ts.
+  operations = operations.filter((operation) => hasTag(operation, [...OWN_TAGS, 'Adoptions']));
+  ownOperations = operations.filter((operation) => hasTag(operation, OWN_TAGS));
 });
+
+function hasTag({ definition: { tags = [] } }: Operation, expected: string[]): boolean {
+  return tags.some((tag) => expected.includes(tag));
+}
 
 /** Replaces the parameters of a path by their examples. */
 function fillPath(path: string, definition: OperationObject): string {
