@@ -1,11 +1,8 @@
 import {
   All,
-  type CanActivate,
   Controller,
-  type ExecutionContext,
   Get,
   HostParam,
-  Injectable,
   type MiddlewareConsumer,
   Module,
   type ModuleMetadata,
@@ -15,11 +12,9 @@ import {
   Param,
   Post,
   RequestMethod,
-  UnauthorizedException,
   VERSION_NEUTRAL,
   Version,
 } from '@nestjs/common';
-import { APP_GUARD, Reflector } from '@nestjs/core';
 import type { NextFunction, Request, Response } from 'express';
 import request from 'supertest';
 import { createTestApp } from './fixtures/app.js';
@@ -333,52 +328,6 @@ describe('URI versioning', () => {
     await request(app.getHttpServer()).get('/v2/versions').expect(200);
     await request(app.getHttpServer()).get('/v1/versions').expect(200);
     expect(paths).toEqual(['/v2/versions']);
-  });
-});
-
-describe('A global guard of a feature', () => {
-  // As in the chapter "Authentication" of Nest's documentation.
-  const IS_PUBLIC_KEY = 'isPublic';
-
-  @Injectable()
-  class AuthGuard implements CanActivate {
-    constructor(private readonly reflector: Reflector) {}
-
-    canActivate(context: ExecutionContext): boolean {
-      const isPublic = this.reflector.getAllAndOverride<boolean>(IS_PUBLIC_KEY, [
-        context.getHandler(),
-        context.getClass(),
-      ]);
-      if (isPublic) return true;
-      throw new UnauthorizedException();
-    }
-  }
-
-  @Module({
-    controllers: [CatsController],
-    providers: [{ provide: APP_GUARD, useClass: AuthGuard }],
-  })
-  class AuthModule {}
-
-  it('sees that the routes of the platform are public', async () => {
-    const { app } = await createTestApp({ features: [AuthModule] });
-    const server = app.getHttpServer();
-    await request(server).get('/cats').expect(401, { detail: 'Unauthorized' });
-    for (const path of [
-      '/',
-      '/system/healthz',
-      '/system/readyz',
-      '/system/info',
-      '/metrics',
-      '/smoke-test',
-      '/api/v1/smoke-test',
-      '/v1/health/smoke-test',
-      '/docs',
-      '/openapi.json',
-    ]) {
-      await request(server).get(path).expect(200);
-    }
-    await request(server).post('/api/v1/system/smoke-test').send({ ping: 'a' }).expect(200);
   });
 });
 

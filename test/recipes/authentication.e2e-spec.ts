@@ -212,6 +212,7 @@ describe('AuthGuard as APP_GUARD', () => {
       '/smoke-test',
       '/api/v1/smoke-test',
       '/v1/health/smoke-test',
+      '/docs',
       '/openapi.json',
     ]) {
       await request(server).get(path).expect(200);
