@@ -2,7 +2,7 @@
 
 /** The layers of src/platform, from the bottom up. A layer imports only from the layers below it. */
 const PLATFORM_LAYERS = [
-  ['settings.ts'],
+  ['settings/'],
   ['lifecycle/'],
   ['logging/'],
   ['http/'],

@@ -44,14 +44,14 @@ export default defineConfig(
   },
   {
     files: ['src/**/*.ts'],
-    ignores: ['src/platform/settings.ts'],
+    ignores: ['src/platform/settings/settings.ts'],
     rules: {
       'no-restricted-properties': [
         'error',
         {
           object: 'process',
           property: 'env',
-          message: 'Declare the setting in src/platform/settings.ts and inject it.',
+          message: 'Declare the setting in src/platform/settings/settings.ts and inject it.',
         },
       ],
     },

@@ -18,8 +18,10 @@ import { parseAllDocuments } from 'yaml';
 const PROJECT = join(import.meta.dirname, '..');
 
 // The types are those of the sources, because the type check runs without a build.
-/** @type {typeof import('../src/platform/settings.js')} */
-const { parseSettings, Settings } = await import(join(PROJECT, 'dist/platform/settings.js'));
+/** @type {typeof import('../src/platform/settings/settings.js')} */
+const { parseSettings, Settings } = await import(
+  join(PROJECT, 'dist/platform/settings/settings.js')
+);
 
 /** The words of the features, to find the names of the environment variables that they read. */
 const featureWords = readWords(join(PROJECT, 'src/features'));

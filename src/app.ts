@@ -8,6 +8,7 @@ import { detectOnlyDuplicateRoutes } from './platform/features/conflicts.js';
 import { ApiAdapter } from './platform/http/api.adapter.js';
 import { createCorsOptions } from './platform/http/cors.js';
 import { securityHeaders } from './platform/http/default-headers.js';
+import { getRequestFields } from './platform/http/request-context.js';
 import { assignRequestId } from './platform/http/request-id.js';
 import { RequestTracker } from './platform/http/request-tracker.js';
 import { adaptParameterPipes } from './platform/http/validation/parameter-pipes.js';
@@ -15,8 +16,8 @@ import { ConnectionTracker } from './platform/lifecycle/connection-tracker.js';
 import { LifecycleService } from './platform/lifecycle/lifecycle.service.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
 import { createLogger, createNestLogger } from './platform/logging/logger.js';
-import { createRequestLog } from './platform/logging/request-log.js';
-import type { Settings } from './platform/settings.js';
+import { createRequestLog } from './platform/http/request-log.js';
+import type { Settings } from './platform/settings/settings.js';
 
 export interface AppOptions {
   log: LogDestination;
@@ -35,7 +36,7 @@ export async function createApp(
   settings: Settings,
   { log, features, preview = false }: AppOptions,
 ): Promise<NestExpressApplication> {
-  const logger = createLogger(settings, log);
+  const logger = createLogger(settings, log, getRequestFields);
   const connections = new ConnectionTracker();
   const lifecycle = new LifecycleService(connections);
   const requests = new RequestTracker(connections);

@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { LogDestination } from './platform/logging/log-destination.js';
-import type { Settings } from './platform/settings.js';
+import type { Settings } from './platform/settings/settings.js';
 
 const FLUSH_TIMEOUT_MS = 5000;
 const SECOND_SIGNAL_FLUSH_TIMEOUT_MS = 100;
@@ -30,7 +30,7 @@ process.on('SIGUSR2', () => toggleDebugLog?.());
 const { Logger } = await import('@nestjs/common');
 const logger = new Logger('Main');
 try {
-  const { loadSettings } = await import('./platform/settings.js');
+  const { loadSettings } = await import('./platform/settings/settings.js');
   const { openLogDestination } = await import('./platform/logging/log-output.js');
   const { createApp } = await import('./app.js');
   const { LogLevelService } = await import('./platform/logging/log-level.service.js');

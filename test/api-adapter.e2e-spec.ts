@@ -26,7 +26,7 @@ import { assignRequestId } from '../src/platform/http/request-id.js';
 import { RequestTracker } from '../src/platform/http/request-tracker.js';
 import { ConnectionTracker } from '../src/platform/lifecycle/connection-tracker.js';
 import { LifecycleService } from '../src/platform/lifecycle/lifecycle.service.js';
-import { parseSettings } from '../src/platform/settings.js';
+import { parseSettings } from '../src/platform/settings/settings.js';
 import { createTestApp as createShippedApp } from './fixtures/app.js';
 import { collectGarbage } from './fixtures/collect-garbage.js';
 import { parseResponses, sendRaw } from './fixtures/http.js';

@@ -20,7 +20,7 @@ import type { Request, Response } from 'express';
 import { finalize, interval, map, type Observable } from 'rxjs';
 import { WebSocket, WebSocketServer } from 'ws';
 import { shutDown } from '../src/platform/lifecycle/shutdown.js';
-import { parseSettings } from '../src/platform/settings.js';
+import { parseSettings } from '../src/platform/settings/settings.js';
 import { createTestApp } from './fixtures/app.js';
 import { getPort, openSocket, parseResponses } from './fixtures/http.js';
 import { waitFor } from './fixtures/wait-for.js';

@@ -9,7 +9,7 @@ import { LifecycleService } from './lifecycle/lifecycle.service.js';
 import type { LogDestination } from './logging/log-destination.js';
 import { LoggingModule } from './logging/logging.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
-import { Settings } from './settings.js';
+import { Settings } from './settings/settings.js';
 
 /** Objects that `createApp()` creates before the Nest application. */
 export interface PlatformOptions {

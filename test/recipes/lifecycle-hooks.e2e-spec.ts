@@ -13,7 +13,7 @@ import {
 import type { Response } from 'express';
 import request from 'supertest';
 import { shutDown } from '../../src/platform/lifecycle/shutdown.js';
-import { parseSettings } from '../../src/platform/settings.js';
+import { parseSettings } from '../../src/platform/settings/settings.js';
 import { createTestApp } from '../fixtures/app.js';
 import { waitFor } from '../fixtures/wait-for.js';
 

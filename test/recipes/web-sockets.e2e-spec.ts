@@ -16,7 +16,7 @@ import { from, map, type Observable } from 'rxjs';
 import request from 'supertest';
 import { type Server, WebSocket } from 'ws';
 import { shutDown } from '../../src/platform/lifecycle/shutdown.js';
-import { parseSettings } from '../../src/platform/settings.js';
+import { parseSettings } from '../../src/platform/settings/settings.js';
 import { createTestApp } from '../fixtures/app.js';
 import { getPort } from '../fixtures/http.js';
 import { waitFor } from '../fixtures/wait-for.js';

@@ -12,7 +12,7 @@ import {
 } from '@nestjs/swagger';
 import { HttpErrorDto, HttpValidationErrorDto } from '../http/error-response.dto.js';
 import { packageInfo } from '../package-info.js';
-import { Settings } from '../settings.js';
+import { Settings } from '../settings/settings.js';
 import { addErrorResponses, nameSharedResponses, type Responses } from './error-responses.js';
 import { addExamples } from './examples.js';
 import { createOperationId, makeOperationIdsUnique, type Operation } from './operation-ids.js';

@@ -1,9 +1,9 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { MonitoringRoutes } from '../http/monitoring-routes.decorator.js';
-import { SkipRequestLog } from '../logging/skip-request-log.decorator.js';
+import { SkipRequestLog } from '../http/skip-request-log.decorator.js';
 import { packageInfo } from '../package-info.js';
-import { Settings } from '../settings.js';
+import { Settings } from '../settings/settings.js';
 import { InfoResponseDto } from './dto/info-response.dto.js';
 
 @ApiTags('System Health')

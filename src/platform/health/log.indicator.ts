@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { LogDestination } from '../logging/log-destination.js';
-import { Settings } from '../settings.js';
+import { Settings } from '../settings/settings.js';
 import { ReadinessCheck, type ReadinessIndicator } from './readiness-check.decorator.js';
 
 /** Reports `down` while log records cannot be written. Logs nothing itself. */

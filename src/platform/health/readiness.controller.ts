@@ -7,7 +7,7 @@ import {
 } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { MonitoringRoutes } from '../http/monitoring-routes.decorator.js';
-import { SkipRequestLog } from '../logging/skip-request-log.decorator.js';
+import { SkipRequestLog } from '../http/skip-request-log.decorator.js';
 import { NotReadyResponseDto } from './dto/not-ready-response.dto.js';
 import { ReadyResponseDto } from './dto/ready-response.dto.js';
 import { type ReadinessReport, ReadinessService } from './readiness.service.js';

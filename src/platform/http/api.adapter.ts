@@ -22,8 +22,8 @@ import express, {
 } from 'express';
 import type { ConnectionTracker } from '../lifecycle/connection-tracker.js';
 import type { LifecycleService } from '../lifecycle/lifecycle.service.js';
-import { runInRequestContext } from '../logging/request-context.js';
-import type { Settings } from '../settings.js';
+import { runInRequestContext } from './request-context.js';
+import type { Settings } from '../settings/settings.js';
 import { createRouteBodyParser, sendContinueOnRead } from './body-parser.js';
 import { createMessageClasses, type HeaderField } from './message-classes.js';
 import { findHeadError, findPathError, normalizeTarget } from './request-head.js';

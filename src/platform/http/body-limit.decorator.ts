@@ -1,5 +1,5 @@
 import { Reflector } from '@nestjs/core';
-import { BODY_LIMIT_PATTERN } from '../settings.js';
+import { BODY_LIMIT_PATTERN } from '../settings/settings.js';
 
 /**
  * Replaces `BODY_LIMIT` for a handler, or for every handler of a controller. It does not apply to bodies that

@@ -1,5 +1,5 @@
 import { trace, TraceFlags } from '@opentelemetry/api';
-import { type RequestContext, runInRequestContext } from '../logging/request-context.js';
+import { type RequestContext, runInRequestContext } from './request-context.js';
 import { HeaderPropagationService } from './header-propagation.service.js';
 
 const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';

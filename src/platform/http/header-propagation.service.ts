@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { getRequestContext, parseTraceId } from '../logging/request-context.js';
+import { getRequestContext, parseTraceId } from './request-context.js';
 
 /** Passes the request id and the trace context of the current request on to other services. */
 @Injectable()

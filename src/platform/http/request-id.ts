@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { findRequestSpan, runInRequestContext } from '../logging/request-context.js';
+import { findRequestSpan, runInRequestContext } from './request-context.js';
 import { RequestState } from './request-state.js';
 
 /** Other characters would allow callers to forge log records. */

@@ -1,5 +1,5 @@
 import type { Span } from '@opentelemetry/api';
-import { getRequestContext, type RequestContext } from '../logging/request-context.js';
+import { getRequestContext, type RequestContext } from './request-context.js';
 
 declare module 'node:http' {
   interface IncomingMessage {

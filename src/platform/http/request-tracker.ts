@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Span } from '@opentelemetry/api';
 import type { Request, Response } from 'express';
 import type { ConnectionTracker } from '../lifecycle/connection-tracker.js';
-import type { CompletedRequest } from '../logging/completed-request.js';
+import type { CompletedRequest } from './completed-request.js';
 
 /** Route pattern of requests that no route matches. */
 const UNMATCHED = 'unmatched';

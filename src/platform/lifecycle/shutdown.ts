@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { type INestApplication, Logger } from '@nestjs/common';
-import type { Settings } from '../settings.js';
+import type { Settings } from '../settings/settings.js';
 import { LifecycleService } from './lifecycle.service.js';
 
 /** Time limit of the shutdown hooks of all modules. */

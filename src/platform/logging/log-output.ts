@@ -1,5 +1,5 @@
 import { close, constants, fstatSync, openSync, statSync, write } from 'node:fs';
-import type { Settings } from '../settings.js';
+import type { Settings } from '../settings/settings.js';
 import { StartupError } from '../startup-error.js';
 import { LogDestination, type LogOutput } from './log-destination.js';
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { PinoLogger } from 'nestjs-pino';
-import { Settings } from '../settings.js';
+import { Settings } from '../settings/settings.js';
 import { LogDestination } from './log-destination.js';
 
 /** Verifies that log records are delivered. */

@@ -1,17 +1,23 @@
+import { AsyncResource } from 'node:async_hooks';
 import { type LoggerService } from '@nestjs/common';
 import { MESSAGES } from '@nestjs/core/constants.js';
 import { Logger as NestLogger, type Params, PinoLogger } from 'nestjs-pino';
 import { type Logger, pino, stdSerializers, stdTimeFunctions } from 'pino';
 import { packageInfo } from '../package-info.js';
-import type { Settings } from '../settings.js';
+import type { Settings } from '../settings/settings.js';
 import { LogDestination } from './log-destination.js';
-import { getRequestFields, runInRequestContext } from './request-context.js';
 
 /**
  * Creates the application's pino logger. Each record is one line of JSON with `level` as a word, `time`
  * in ISO 8601, `msg`, `service`, `version`, the fields of the current request, and an error under `err`.
+ *
+ * @param getRequestFields returns the fields of the current request
  */
-export function createLogger(settings: Settings, destination: LogDestination): Logger {
+export function createLogger(
+  settings: Settings,
+  destination: LogDestination,
+  getRequestFields: () => object,
+): Logger {
   const logger = pino(
     {
       level: settings.LOG_LEVEL,
@@ -24,13 +30,15 @@ export function createLogger(settings: Settings, destination: LogDestination): L
     },
     destination,
   );
-  destination.on('recover', (dropped) => {
-    runInRequestContext(undefined, () => {
+  destination.on(
+    'recover',
+    // Outside of the request that is current when the destination accepts records again.
+    AsyncResource.bind((dropped) => {
       logger
         .child({ context: LogDestination.name }, { level: 'warn' })
         .warn({ dropped }, 'Log records were dropped because the backlog was full');
-    });
-  });
+    }),
+  );
   return logger;
 }
 

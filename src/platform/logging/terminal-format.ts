@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import pretty from 'pino-pretty';
 import { packageInfo } from '../package-info.js';
-import type { Settings } from '../settings.js';
+import type { Settings } from '../settings/settings.js';
 
 /** Nest's loggers with one record for each module, controller, and route. */
 const STARTUP_CONTEXTS: unknown[] = ['InstanceLoader', 'RoutesResolver', 'RouterExplorer'];

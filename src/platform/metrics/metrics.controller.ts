@@ -2,7 +2,7 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { Registry } from 'prom-client';
 import { MonitoringRoutes } from '../http/monitoring-routes.decorator.js';
-import { SkipRequestLog } from '../logging/skip-request-log.decorator.js';
+import { SkipRequestLog } from '../http/skip-request-log.decorator.js';
 
 @ApiExcludeController()
 @MonitoringRoutes()

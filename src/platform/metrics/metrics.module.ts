@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { HealthModule } from '../health/health.module.js';
-import type { Settings } from '../settings.js';
+import type { Settings } from '../settings/settings.js';
 import { MetricsController } from './metrics.controller.js';
 import { MetricsServer } from './metrics.server.js';
 import { createRegistry, MetricsService } from './metrics.service.js';

@@ -18,7 +18,7 @@ import { assignRequestId } from '../http/request-id.js';
 import { RequestTracker } from '../http/request-tracker.js';
 import { ConnectionTracker } from '../lifecycle/connection-tracker.js';
 import { LifecycleService } from '../lifecycle/lifecycle.service.js';
-import { Settings } from '../settings.js';
+import { Settings } from '../settings/settings.js';
 import { StartupError } from '../startup-error.js';
 
 /** Time limit of a scrape that is in progress when the process stops. */

@@ -5,10 +5,10 @@ import { ReadinessService } from '../health/readiness.service.js';
 import { RequestTracker } from '../http/request-tracker.js';
 import { ConnectionTracker } from '../lifecycle/connection-tracker.js';
 import { LifecycleService, PHASES } from '../lifecycle/lifecycle.service.js';
-import type { CompletedRequest } from '../logging/completed-request.js';
+import type { CompletedRequest } from '../http/completed-request.js';
 import { LogDestination } from '../logging/log-destination.js';
 import { packageInfo } from '../package-info.js';
-import { Settings } from '../settings.js';
+import { Settings } from '../settings/settings.js';
 import { RequestDurations } from './request-durations.js';
 
 /** Methods with their own label value. Clients may send any other. */

@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import type { RequestContext } from './request-context.js';
 
-/** A request whose response is finished or aborted. Declared here because `logging` is below `http`. */
+/** A request whose response is finished or aborted. */
 export interface CompletedRequest {
   request: Request;
   response: Response;

@@ -15,7 +15,7 @@ import {
   validateSync,
 } from 'class-validator';
 import express from 'express';
-import { StartupError } from './startup-error.js';
+import { StartupError } from '../startup-error.js';
 
 /** A size such as `100kb`. */
 export const BODY_LIMIT_PATTERN = /^([1-9]\d{0,7}b?|[1-9]\d{0,4}kb|[1-9]\d?mb)$/i;
