@@ -13,7 +13,8 @@ import { BenchmarkError, run } from './machine.js';
  */
 
 const ROOT = resolve(import.meta.dirname, '..');
-const PEERS_DIR = join(import.meta.dirname, 'peers');
+const BENCH_DIR = import.meta.dirname;
+const PEERS_DIR = join(BENCH_DIR, 'peers');
 const PYTHON = join(PEERS_DIR, '.venv/bin/python');
 
 /**
@@ -60,20 +61,20 @@ const PEERS = [
 export async function preparePeers() {
   const petsage = await readRevision(ROOT);
   // npm writes this file last: without it, the installation is incomplete.
-  if (!existsSync(join(PEERS_DIR, 'node_modules/.package-lock.json'))) {
+  if (!existsSync(join(BENCH_DIR, 'node_modules/.package-lock.json'))) {
     console.error('Installing the Node.js peers');
-    await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: PEERS_DIR });
+    await run('npm', ['ci', '--no-audit', '--no-fund'], { cwd: BENCH_DIR });
   }
   console.error('Building the Nest peers');
-  await run(process.execPath, ['node_modules/typescript/bin/tsc'], { cwd: PEERS_DIR });
-  const { dependencies } = readJson(join(PEERS_DIR, 'package.json'));
+  await run('npm', ['run', 'build'], { cwd: BENCH_DIR });
+  const { dependencies } = readJson(join(BENCH_DIR, 'package.json'));
   const pythonVersions = await installFastApi();
   return {
     servers: PEERS.filter(({ name }) => name !== 'fastapi' || pythonVersions),
     versions: {
       petsage,
       node: process.versions.node,
-      ...readPackageVersions(PEERS_DIR, Object.keys(dependencies)),
+      ...readPackageVersions(BENCH_DIR, Object.keys(dependencies)),
       ...readPackageVersions(ROOT, ['@nestjs/core', 'express'], 'petsage: '),
       ...pythonVersions,
     },
