@@ -13,8 +13,9 @@ const PLATFORM_LAYERS = [
 /** A regular expression that matches every file of some platform layers. */
 const matchLayers = (layers) => `^src/platform/(${layers.flat().join('|').replaceAll('.', '\\.')})`;
 
-/** Where execution starts: the service, the smoke runner, and the features, which are discovered. */
-const ENTRY_POINTS = '^src/(main|smoke/main|features/[^/]+/[^/]+\\.module)\\.ts$';
+/** Where execution starts: the programs, the schematic, and the features, which are discovered. */
+const ENTRY_POINTS =
+  '^(src/(main|features/[^/]+/[^/]+\\.module)|packages/[^/]+/src/(main|factory))\\.[jt]s$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
@@ -32,13 +33,17 @@ export default {
       severity: 'error',
       from: { path: ENTRY_POINTS },
       // `nest generate resource` creates an entity that nothing imports yet.
-      to: { path: '^src/', pathNot: [ENTRY_POINTS, '\\.(spec|d|entity)\\.ts$'], reachable: false },
+      to: {
+        path: '^(src|packages)/',
+        pathNot: [ENTRY_POINTS, '\\.(spec|d|entity)\\.ts$'],
+        reachable: false,
+      },
     },
     {
       name: 'no-orphans',
       comment: 'This file imports nothing, and nothing imports it. Delete it.',
       severity: 'error',
-      from: { orphan: true, path: '^(test|schematics|scripts|bench)/' },
+      from: { orphan: true, path: '^(test|scripts|bench)/' },
       to: {},
     },
     {
@@ -74,23 +79,24 @@ export default {
       },
     },
     {
-      name: 'smoke-runner-is-separate',
-      comment: 'The smoke runner tests a service from outside and shares only the version with it.',
+      name: 'packages-are-self-contained',
+      comment:
+        'A package is a program of its own, so it imports no file of the service or of another package.',
       severity: 'error',
-      from: { path: '^src/smoke/' },
-      to: { path: '^src/', pathNot: ['^src/smoke/', '^src/platform/package-info\\.ts$'] },
+      from: { path: '^packages/([^/]+)/' },
+      to: { path: '^(src|test|scripts|bench|packages)/', pathNot: '^packages/$1/' },
     },
     {
-      name: 'smoke-runner-is-not-imported',
-      comment: 'The smoke runner is a program of its own.',
+      name: 'service-imports-no-package',
+      comment: 'The packages are programs of their own.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/smoke/' },
-      to: { path: '^src/smoke/' },
+      from: { path: '^src/' },
+      to: { path: '^packages/' },
     },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(bench/peers|dist)/' },
+    exclude: { path: ['^bench/peers/', '^dist/', '^packages/[^/]+/dist/'] },
     tsConfig: { fileName: 'tsconfig.json' },
     // Includes type-only imports, which the compiler removes.
     tsPreCompilationDeps: true,

@@ -5,36 +5,38 @@
 # The base image of all stages. Renovate updates the digest.
 ARG NODE_IMAGE=node:24-slim@sha256:0e0ff40c39bc087845bfb27465a0df4ea419520094bc35842ff83dd8cbe6f9b6
 
-# Compiles the sources, and copies the assets of nest-cli.json.
+# Compiles the sources of the service and the smoke runner, and copies the assets of nest-cli.json.
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-COPY schematics schematics
+COPY packages packages
 RUN npm ci --ignore-scripts
 COPY nest-cli.json tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build
 
-# Installs the production dependencies, without files that only development reads: source maps, type declarations,
+# Installs the production dependencies of both, without files that only development reads: source maps, type declarations,
 # the modules of Swagger UI for bundlers, and devDependencies that npm installs because a production package could
 # use them, such as TypeScript for the compiler plugin of @nestjs/swagger.
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts
+COPY packages/smoke-runner/package.json packages/smoke-runner/
+RUN npm ci --omit=dev --ignore-scripts --workspace petsage-smoke --include-workspace-root
 RUN find node_modules -type f \( -name '*[jst]s.map' -o -name '*.d.ts' -o -name '*.d.[cm]ts' \) -delete \
   && rm -rf node_modules/swagger-ui-dist/swagger-ui-es-* \
   && node -e "const { packages } = require('./package-lock.json'); \
     for (const name in require('./package.json').devDependencies) \
-    if (packages['node_modules/' + name].devOptional) fs.rmSync('node_modules/' + name, { recursive: true })"
+    if (packages['node_modules/' + name].devOptional) fs.rmSync('node_modules/' + name, { recursive: true })" \
+  && rm package-lock.json
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production
 WORKDIR /app
 # The files belong to root, so the process cannot modify them.
-COPY package.json ./
-COPY --from=dependencies /app/node_modules node_modules
+COPY --from=dependencies /app ./
 COPY --from=build /app/dist dist
+COPY --from=build /app/packages/smoke-runner/dist packages/smoke-runner/dist
 # The user `node`, as a number: Kubernetes verifies runAsNonRoot only for numeric users.
 USER 1000:1000
 EXPOSE 8000

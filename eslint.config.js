@@ -14,6 +14,7 @@ export default defineConfig(
       'test/fixtures/features/third-party/',
       '.dev/',
       'dist/',
+      'packages/*/dist/',
       'coverage/',
     ],
   },

@@ -41,7 +41,7 @@ export default {
     {
       ...shared,
       displayName: 'unit',
-      roots: ['<rootDir>/src', '<rootDir>/schematics'],
+      roots: ['<rootDir>/src', '<rootDir>/packages'],
       testRegex: '\\.spec\\.ts$',
     },
     { ...shared, displayName: 'e2e', roots: ['<rootDir>/test'], testRegex: '\\.e2e-spec\\.ts$' },

@@ -1,8 +1,8 @@
 // Builds PetSage API with generated features.
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parsePayload } from '../schematics/feature/payload.js';
-import { renderFeature } from '../schematics/feature/render.js';
+import { parsePayload } from '../packages/generator/src/payload.js';
+import { renderFeature } from '../packages/generator/src/render.js';
 import { createProjectCopy, linkDependencies } from '../test/fixtures/project-copy.js';
 import { run } from './machine.js';
 

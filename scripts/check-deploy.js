@@ -116,6 +116,10 @@ assert.equal(
   find('HorizontalPodAutoscaler').spec.scaleTargetRef.name,
   find('Deployment').metadata.name,
 );
+const { bin } = JSON.parse(
+  readFileSync(join(PROJECT, 'packages/smoke-runner/package.json'), 'utf8'),
+);
+assert.equal(job.containers[0].command[1], join('packages/smoke-runner', bin['petsage-smoke']));
 // Such as --expect-revision=4f2a9c1: a separate argument of digits would be a number in YAML.
 assert(job.containers[0].command.includes('--expect-revision=revision-to-expect'));
 assert.equal(job.containers[0].command.at(-1), `http://${find('Service').metadata.name}`);

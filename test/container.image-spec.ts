@@ -124,7 +124,7 @@ async function waitUntilHealthy(id: string): Promise<void> {
 
 /** Runs the smoke test in a container. The runner exits with an error if a check fails. */
 async function runSmokeTest(id: string): Promise<string> {
-  const command = ['node', 'dist/smoke/main.js', '--expect-revision', REVISION];
+  const command = ['node', 'packages/smoke-runner/dist/main.js', '--expect-revision', REVISION];
   return docker('exec', id, ...command, 'http://127.0.0.1:8000');
 }
 
@@ -133,7 +133,18 @@ describe('the image', () => {
   it('contains only what the service needs', async () => {
     const run = ['run', '--rm', IMAGE];
     const names = (await docker(...run, 'ls', '-A')).split('\n');
-    expect(names).toEqual(['dist', 'node_modules', 'package.json']);
+    expect(names).toEqual(['dist', 'node_modules', 'package.json', 'packages']);
+    const files = (await docker(...run, 'find', 'packages', '-maxdepth', '2')).split('\n').sort();
+    expect(files).toEqual([
+      'packages',
+      'packages/smoke-runner',
+      'packages/smoke-runner/dist',
+      'packages/smoke-runner/package.json',
+    ]);
+    // What the smoke runner needs, and what only the generator needs.
+    const packages = ['ajv', 'petsage-smoke', 'petsage-generator', 'diff', '@angular-devkit'];
+    const listed = (await docker(...run, 'ls', 'node_modules')).split('\n');
+    expect(packages.filter((name) => listed.includes(name))).toEqual(['ajv', 'petsage-smoke']);
     const unneeded = [
       ...['-path', 'node_modules/typescript'],
       // A development dependency.
@@ -197,7 +208,7 @@ describe('the image', () => {
         '--interactive',
         id,
         'node',
-        'dist/smoke/main.js',
+        'packages/smoke-runner/dist/main.js',
         '--logs',
         '-',
         'http://127.0.0.1:8000',

@@ -1,6 +1,15 @@
 import { execFile, type ExecFileException, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -83,7 +92,7 @@ async function readProject(): Promise<Record<string, string>> {
   const paths = entries
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => relative(project, join(parentPath, name)))
-    .filter((path) => !path.startsWith('dist/'));
+    .filter((path) => !/^((packages\/[^/]+\/)?dist|node_modules)\//.test(path));
   const contents = paths.map(async (path) => [path, await readFile(join(project, path), 'utf8')]);
   return Object.fromEntries(await Promise.all(contents)) as Record<string, string>;
 }
@@ -120,13 +129,13 @@ function run(command: string, args: string[], input = '') {
 }
 
 function generate(...args: string[]): Promise<Result> {
-  return run(process.execPath, ['scripts/feature.js', ...args]);
+  return run(process.execPath, ['packages/generator/src/main.js', ...args]);
 }
 
 /** Generates a feature from a payload on standard input. */
 function generateFrom(payload: unknown): Promise<Result> {
   const input = typeof payload === 'string' ? payload : JSON.stringify(payload);
-  return run(process.execPath, ['scripts/feature.js', '--payload', '-'], input);
+  return run(process.execPath, ['packages/generator/src/main.js', '--payload', '-'], input);
 }
 
 /** Splits the output of `--dry-run` into the lines about files and the lines of the diff. */
@@ -158,7 +167,9 @@ describe('npm run feature', () => {
   });
 
   it('succeeds when the reader of its output closes the pipe', async () => {
-    const child = spawn(process.execPath, ['scripts/feature.js', '--help'], { cwd: project });
+    const child = spawn(process.execPath, ['packages/generator/src/main.js', '--help'], {
+      cwd: project,
+    });
     child.stdout.destroy();
     const [close, stderr] = await Promise.all([once(child, 'close'), text(child.stderr)]);
     expect([close, stderr]).toEqual([[0, null], '']);
@@ -302,7 +313,7 @@ describe('npm run feature', () => {
 
   it('changes nothing and removes its temporary files when interrupted', async () => {
     const temporary = await mkdtemp(join(tmpdir(), 'petsage-interrupted-'));
-    const script = join(project, 'scripts/feature.js');
+    const script = join(project, 'packages/generator/src/main.js');
     const child = spawn(process.execPath, [script, 'kennel_guest', '--description', 'x'], {
       // The command works from any folder.
       cwd: tmpdir(),
@@ -424,7 +435,7 @@ describe('npm run feature', () => {
       const paths = ['/vet-tip', '/vet-visit', '/api/v1/texts'];
       const only = paths.flatMap((path) => ['--include', `${path}*`]);
       const { code, stdout } = await run(process.execPath, [
-        'dist/smoke/main.js',
+        'packages/smoke-runner/dist/main.js',
         ...only,
         service.url,
       ]);
@@ -508,6 +519,9 @@ describe('docs/features.md', () => {
 
 describe('nest generate feature', () => {
   it('creates a feature without fields', async () => {
+    // A copy of the project contains its own generator.
+    const generator = await realpath(join(project, 'node_modules/petsage-generator'));
+    expect(generator).toBe(join(await realpath(project), 'packages/generator'));
     const nest = 'node_modules/@nestjs/cli/bin/nest.js';
     const { code } = await run(process.execPath, [nest, 'generate', 'feature', 'pet_toy']);
     expect(code).toBe(0);

@@ -63,9 +63,9 @@ describe('nest generate resource', () => {
     expect(await ferrets.text()).toBe('This action returns all ferrets');
     const keeper = await fetch(`${service.url}/keepers/7`, { method: 'DELETE' });
     expect(await keeper.text()).toBe('This action removes a #7 keeper');
-    expect(await run(process.execPath, 'dist/smoke/main.js', service.url)).toContain(
-      'GET /ferrets',
-    );
+    expect(
+      await run(process.execPath, 'packages/smoke-runner/dist/main.js', service.url),
+    ).toContain('GET /ferrets');
     await stopService(service);
   });
 });

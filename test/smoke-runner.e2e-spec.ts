@@ -46,12 +46,16 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Runs dist/smoke/main.js until it exits. */
+/** Runs the smoke runner until it exits. */
 async function runSmoke(args: string[], input?: NodeJS.ReadableStream): Promise<Exit> {
-  const child = spawn(process.execPath, ['dist/smoke/main.js', ...args, ...excludeOthers], {
-    env: { PATH: process.env.PATH },
-    stdio: 'pipe',
-  });
+  const child = spawn(
+    process.execPath,
+    ['packages/smoke-runner/dist/main.js', ...args, ...excludeOthers],
+    {
+      env: { PATH: process.env.PATH },
+      stdio: 'pipe',
+    },
+  );
   running.add(child);
   // The runner may exit before the input ends.
   child.stdin.on('error', () => undefined);
@@ -441,6 +445,11 @@ describe('petsage-smoke', () => {
       expect(result.stdout).not.toContain('hunter2');
       expect(result).toMatchObject({ code: 1, stderr: '' });
     });
+  });
+
+  it('has the version of the service', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+    expect(await runSmoke(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` });
   });
 
   it('says before a build that npm run smoke needs one', async () => {

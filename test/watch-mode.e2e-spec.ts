@@ -20,7 +20,7 @@ const PROJECT_FILES = [
   'nest-cli.json',
   'openapi.json',
   'package.json',
-  'schematics',
+  'packages',
   'scripts',
   'src',
   'tsconfig.json',

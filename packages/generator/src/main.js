@@ -5,13 +5,13 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
-import { findConflicts, listFeatures } from '../schematics/feature/conflicts.js';
-import { parseFieldOptions } from '../schematics/feature/fields.js';
-import { buildOpenApiDocument } from '../schematics/feature/openapi-document.js';
-import { parsePayload } from '../schematics/feature/payload.js';
-import { parsePayloadText } from '../schematics/feature/payload-text.js';
-import { formatCommand, promptForPayload } from '../schematics/feature/prompts.js';
-import { renderFeature } from '../schematics/feature/render.js';
+import { findConflicts, listFeatures } from './conflicts.js';
+import { parseFieldOptions } from './fields.js';
+import { buildOpenApiDocument } from './openapi-document.js';
+import { parsePayload } from './payload.js';
+import { parsePayloadText } from './payload-text.js';
+import { formatCommand, promptForPayload } from './prompts.js';
+import { renderFeature } from './render.js';
 
 const HELP = `Creates or removes a feature: module, controller, service, DTOs, tests and README.
 
@@ -59,10 +59,10 @@ const EXIT_CONFLICT = 3;
 
 const SEPARATE_OPTIONS = 'Put -- before the options: npm run feature -- NAME --description TEXT.';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 /**
- * @typedef {import('../schematics/feature/payload.js').Feature} Feature
+ * @typedef {import('./payload.js').Feature} Feature
  * @typedef {ReturnType<typeof parseArguments>} Options
  */
 

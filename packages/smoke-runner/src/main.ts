@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // petsage-smoke: verifies a running service.
-import { openSync, writeFileSync } from 'node:fs';
-import { packageInfo } from '../platform/package-info.js';
+import { openSync, readFileSync, writeFileSync } from 'node:fs';
 import { ConsoleReporter } from './console-reporter.js';
 import { formatJobSummary } from './job-summary.js';
 import { formatJUnitReport } from './junit-report.js';
@@ -27,7 +26,7 @@ try {
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
   if (options === 'help' || options === 'version') {
-    process.stdout.write(options === 'help' ? HELP : `${packageInfo.version}\n`);
+    process.stdout.write(options === 'help' ? HELP : `${readVersion()}\n`);
     return;
   }
   const runner = new Runner(options, options.json ? undefined : new ConsoleReporter());
@@ -42,4 +41,10 @@ async function main(): Promise<void> {
   if (options.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   for (const { fd, format } of files) writeFileSync(fd, format(report));
   process.exitCode = EXIT_CODES[report.outcome];
+}
+
+/** Reads the version of the smoke runner, which is that of the service of the same release. */
+function readVersion(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
