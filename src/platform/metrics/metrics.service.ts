@@ -1,6 +1,6 @@
 import { getHeapStatistics } from 'node:v8';
 import { Injectable } from '@nestjs/common';
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { ReadinessService } from '../health/readiness.service.js';
 import { RequestTracker } from '../http/request-tracker.js';
 import { ConnectionTracker } from '../lifecycle/connection-tracker.js';
@@ -9,7 +9,11 @@ import type { CompletedRequest } from '../http/completed-request.js';
 import { LogDestination } from '../logging/log-destination.js';
 import { packageInfo } from '../package-info.js';
 import { Settings } from '../settings/settings.js';
-import { RequestDurations } from './request-durations.js';
+
+/** Upper bounds in seconds. A response from memory takes about 0.1 ms. */
+const DURATION_BUCKETS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
 
 /** Methods with their own label value. Clients may send any other. */
 const KNOWN_METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
@@ -45,7 +49,13 @@ export class MetricsService {
     readiness: ReadinessService,
   ) {
     const registers = [registry];
-    const durations = new RequestDurations(registry);
+    const durations = new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'Duration of requests, from their headers to the end of the response.',
+      labelNames: ['method', 'route', 'status'] as const,
+      buckets: DURATION_BUCKETS,
+      registers,
+    });
     requests.onCompleted((completed) => {
       observeDuration(durations, completed);
     });
@@ -138,13 +148,10 @@ export class MetricsService {
 }
 
 function observeDuration(
-  durations: RequestDurations,
+  durations: Histogram<'method' | 'route' | 'status'>,
   { request, response, outcome, route, durationMs }: CompletedRequest,
 ): void {
-  durations.observe(
-    KNOWN_METHODS.has(request.method) ? request.method : 'other',
-    route,
-    outcome === 'completed' ? response.statusCode : OUTCOME_STATUSES[outcome],
-    durationMs / 1000,
-  );
+  const method = KNOWN_METHODS.has(request.method) ? request.method : 'other';
+  const status = outcome === 'completed' ? response.statusCode : OUTCOME_STATUSES[outcome];
+  durations.observe({ method, route, status }, durationMs / 1000);
 }
