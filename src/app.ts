@@ -4,7 +4,6 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
 import { setupDocs } from './platform/docs/docs.js';
 import { discoverFeatures } from './platform/features/discovery.js';
-import { detectOnlyDuplicateRoutes } from './platform/features/conflicts.js';
 import { ApiAdapter } from './platform/http/api.adapter.js';
 import { createCorsOptions } from './platform/http/cors.js';
 import { securityHeaders } from './platform/http/default-headers.js';
@@ -51,7 +50,6 @@ export async function createApp(
       if (settings.DOCS) setupDocs(app, adapter);
     },
   });
-  detectOnlyDuplicateRoutes();
   adaptParameterPipes();
   const app = await NestFactory.create<NestExpressApplication>(
     AppModule.forRoot(
