@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Type } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
@@ -15,7 +14,12 @@ import { packageInfo } from '../package-info.js';
 import { Settings } from '../settings/settings.js';
 import { addErrorResponses, nameSharedResponses, type Responses } from './error-responses.js';
 import { addExamples } from './examples.js';
-import { createOperationId, makeOperationIdsUnique, type Operation } from './operation-ids.js';
+import {
+  assertUniqueOperationIds,
+  createOperationId,
+  makeOperationIdsUnique,
+  type Operation,
+} from './operation-ids.js';
 import type { Schemas } from './schema-example.js';
 
 const REQUEST_ID_HEADER = {
@@ -36,9 +40,10 @@ const SECURITY_SCHEMES: SecuritySchemes =
  * Creates the OpenAPI 3.1 document of all features. Adds to each operation the responses of the platform,
  * the header of every response, and an example of each body, composed of the properties' examples.
  *
- * Handles one module in each iteration of the event loop. With 300 features, all modules take 0.2 s.
+ * @throws StartupError if two handlers have the same operation id
  */
-export async function createOpenApiDocument(app: NestExpressApplication): Promise<OpenAPIObject> {
+export function createOpenApiDocument(app: NestExpressApplication): OpenAPIObject {
+  assertUniqueOperationIds(app.get(ModulesContainer));
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('PetSage API')
@@ -71,7 +76,6 @@ export async function createOpenApiDocument(app: NestExpressApplication): Promis
   const shared: OperationObject = { responses: {} };
   const operations: Operation[] = [];
   for (const module of findModules(app)) {
-    await setImmediate();
     const part = SwaggerModule.createDocument(app, config, { ...options, include: [module] });
     Object.assign(schemas, part.components?.schemas);
     Object.assign(webhooks, part.webhooks);
