@@ -205,17 +205,20 @@ describe('a folder in src/features', () => {
       );
     });
 
-    it('has a DTO with the name of another DTO', async () => {
+    it('has a DTO with the name of a different DTO', async () => {
       await addTwin(
         [/KennelGuest(?=Module|Controller)/g, 'KennelTwin'],
         [/\/kennel-guest(?=\.)/g, '/kennel-twin'],
         [/'kennel-guest'/g, "'kennel-twin'"],
+        [/'addKennelGuest'/g, "'addKennelTwin'"],
+        [/'kennel_registry'/g, "'twin_registry'"],
+        [/example: 3/g, 'example: 4'],
       );
-      expect(await runService({ cwd: project })).toEqual({
+      const { code, stderr } = await runService({ cwd: project });
+      expect({ code, stderr }).toEqual({
         code: 1,
-        stdout: '',
         stderr:
-          'dist/features/kennel-twin/kennel-twin.module.js: the DTO name KennelGuest is already used in dist/features/kennel-guest/kennel-guest.module.js. Rename the class, or its @ApiSchema().\n',
+          'KennelGuestModule and KennelTwinModule have different DTOs or enums of the name KennelGuest. Rename one of the classes, or set its @ApiSchema({ name }). Of an enum, change the enumName.\n',
       });
     });
 

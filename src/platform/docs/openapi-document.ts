@@ -20,7 +20,7 @@ import {
   makeOperationIdsUnique,
   type Operation,
 } from './operation-ids.js';
-import type { Schemas } from './schema-example.js';
+import { rejectDuplicateSchemas, UniqueSchemas } from './unique-schemas.js';
 
 const REQUEST_ID_HEADER = {
   description:
@@ -40,7 +40,7 @@ const SECURITY_SCHEMES: SecuritySchemes =
  * Creates the OpenAPI 3.1 document of all features. Adds to each operation the responses of the platform,
  * the header of every response, and an example of each body, composed of the properties' examples.
  *
- * @throws StartupError if two handlers have the same operation id
+ * @throws StartupError if two handlers have the same operation id, or two different DTOs the same name
  */
 export function createOpenApiDocument(app: NestExpressApplication): OpenAPIObject {
   assertUniqueOperationIds(app.get(ModulesContainer));
@@ -71,18 +71,20 @@ export function createOpenApiDocument(app: NestExpressApplication): OpenAPIObjec
     extraModels: [HttpErrorDto, HttpValidationErrorDto],
   });
   const commonSchemas = components?.schemas ?? {};
-  allowAnyInput(commonSchemas.ValidationError as SchemaObject);
-  const schemas: Schemas = {};
+  const unique = new UniqueSchemas();
   const shared: OperationObject = { responses: {} };
   const operations: Operation[] = [];
   for (const module of findModules(app)) {
-    const part = SwaggerModule.createDocument(app, config, { ...options, include: [module] });
-    Object.assign(schemas, part.components?.schemas);
+    const part = rejectDuplicateSchemas(module, () =>
+      SwaggerModule.createDocument(app, config, { ...options, include: [module] }),
+    );
+    const schemas = part.components?.schemas ?? {};
+    unique.add(schemas, module.name);
     Object.assign(webhooks, part.webhooks);
     for (const operation of listOperations(part.paths)) {
       const { definition } = operation;
       addErrorResponses(definition, shared.responses as Responses);
-      addExamples(definition, { ...part.components?.schemas, ...commonSchemas });
+      addExamples(definition, { ...schemas, ...commonSchemas });
       addRequestIdHeader(definition.responses as Responses);
       operations.push(operation);
     }
@@ -90,6 +92,8 @@ export function createOpenApiDocument(app: NestExpressApplication): OpenAPIObjec
       paths[path] = { ...paths[path], ...item };
     }
   }
+  unique.add(commonSchemas, 'the platform');
+  allowAnyInput(commonSchemas.ValidationError as SchemaObject);
   addExamples(shared, commonSchemas);
   addRequestIdHeader(shared.responses as Responses);
   makeOperationIdsUnique([...operations, ...listOperations(webhooks)]);
@@ -101,7 +105,7 @@ export function createOpenApiDocument(app: NestExpressApplication): OpenAPIObjec
     paths,
     components: {
       ...components,
-      schemas: { ...schemas, ...commonSchemas },
+      schemas: unique.schemas,
       ...(Object.keys(shared.responses).length > 0 && {
         responses: nameSharedResponses(shared.responses as Responses),
       }),

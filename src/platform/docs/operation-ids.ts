@@ -1,8 +1,8 @@
 import type { Type } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { DECORATORS, type OperationObject } from '@nestjs/swagger';
+import { findRouteHandlers } from '../http/route-handlers.js';
 import { StartupError } from '../startup-error.js';
-import { findDocumentedHandlers } from './documented-handlers.js';
 
 /** An operation of the document, with its path and HTTP method. */
 export interface Operation {
@@ -66,6 +66,18 @@ function findHandlers(modules: ModulesContainer): Handler[] {
         };
       });
     });
+}
+
+/** Finds the handlers of a controller whose operations are in the OpenAPI document, with their names. */
+function findDocumentedHandlers(controller: Type): ReturnType<typeof findRouteHandlers> {
+  const [isExcluded] = (Reflect.getMetadata(DECORATORS.API_EXCLUDE_CONTROLLER, controller) ??
+    []) as boolean[];
+  if (isExcluded) return [];
+  return findRouteHandlers(controller).filter(([, handler]) => {
+    const excluded = Reflect.getMetadata(DECORATORS.API_EXCLUDE_ENDPOINT, handler) as
+      { disable?: boolean } | undefined;
+    return !excluded?.disable;
+  });
 }
 
 /**

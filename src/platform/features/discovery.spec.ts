@@ -4,22 +4,11 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { discoverFeatures } from './discovery.js';
 
-/** Returns the source of a feature module with one controller. */
-function createFeature(name: string, dto = `${name}Dto`): string {
+/** Returns the source of a feature module. */
+function createFeature(name: string): string {
   return `
-    import { Controller, Get, Module } from '@nestjs/common';
-    import { ApiOkResponse, ApiProperty } from '@nestjs/swagger';
-    class ${dto} {
-      @ApiProperty() x: string;
-    }
-    class ${name}List {
-      @ApiProperty({ type: () => [${dto}] }) items: ${dto}[];
-    }
-    @Controller('${name}')
-    class ${name}Controller {
-      @Get() @ApiOkResponse({ type: ${name}List }) list() {}
-    }
-    @Module({ controllers: [${name}Controller] })
+    import { Module } from '@nestjs/common';
+    @Module({ controllers: [] })
     export class ${name}Module {}`;
 }
 
@@ -113,26 +102,5 @@ describe('discoverFeatures', () => {
     await expect(
       discover({ 'diet/diet.module.ts': 'throw new Error("no stove");' }),
     ).rejects.toThrow('diet/diet.module.ts: the file could not be imported: no stove');
-  });
-
-  it('rejects a DTO name of the platform', async () => {
-    await expect(
-      discover({
-        'cats/cats.module.ts': createFeature('Cats', 'ValidationError'),
-      }),
-    ).rejects.toThrow(
-      'cats/cats.module.ts: the DTO name ValidationError is already used in the platform. Rename the class, or its @ApiSchema().',
-    );
-  });
-
-  it('rejects two features with one DTO name', async () => {
-    await expect(
-      discover({
-        'cats/cats.module.ts': createFeature('Cats', 'Pet'),
-        'dogs/dogs.module.ts': createFeature('Dogs', 'Pet'),
-      }),
-    ).rejects.toThrow(
-      'dogs/dogs.module.ts: the DTO name Pet is already used in cats/cats.module.ts. Rename the class, or its @ApiSchema().',
-    );
   });
 });

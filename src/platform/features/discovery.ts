@@ -5,8 +5,6 @@ import { fileURLToPath } from 'node:url';
 import type { Type } from '@nestjs/common';
 import { MODULE_METADATA } from '@nestjs/common/constants.js';
 import { StartupError } from '../startup-error.js';
-import { assertUniqueSchemaNames } from './conflicts.js';
-import type { Feature } from './feature.js';
 
 type Exports = Record<string, unknown>;
 
@@ -17,18 +15,16 @@ type Exports = Record<string, unknown>;
  * @param directory URL of the folder that contains the features, with a trailing `/`. It may not exist
  * @returns the modules, sorted by the names of their folders
  * @throws Error with the file, what was expected and what was found, if a folder is not a valid feature
- *   or if two features conflict
  */
 export async function discoverFeatures(directory: URL): Promise<Type[]> {
   const folder = relative(process.cwd(), fileURLToPath(directory));
   // In watch mode the output still contains deleted features, and lacks folders without TypeScript files.
   const sources = new URL('../../src/features/', directory);
-  const features: Feature[] = [];
+  const features: Type[] = [];
   for (const name of await readFolderNames(existsSync(sources) ? sources : directory)) {
     features.push(await loadFeature(name, directory, folder));
   }
-  assertUniqueSchemaNames(features);
-  return features.map(({ module }) => module);
+  return features;
 }
 
 async function readFolderNames(directory: URL): Promise<string[]> {
@@ -40,7 +36,7 @@ async function readFolderNames(directory: URL): Promise<string[]> {
     .sort();
 }
 
-async function loadFeature(name: string, directory: URL, folder: string): Promise<Feature> {
+async function loadFeature(name: string, directory: URL, folder: string): Promise<Type> {
   if (!/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(name)) {
     throw new StartupError(
       `${join(folder, name)}: expected a feature folder in kebab-case such as pet-profile, found ${JSON.stringify(name)}`,
@@ -69,7 +65,7 @@ async function loadFeature(name: string, directory: URL, folder: string): Promis
       `${file}: expected ${className} to be a class with @Module({ controllers: […] }), found ${found}`,
     );
   }
-  return { module, file };
+  return module;
 }
 
 /** Returns the path of a feature's module, relative to the folder that contains the features. */
