@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { HealthIndicatorService } from '@nestjs/terminus';
 import { LifecycleService } from '../lifecycle/lifecycle.service.js';
@@ -48,7 +48,7 @@ interface CheckResult {
 
 /** Runs the readiness checks of the platform and of all features. */
 @Injectable()
-export class ReadinessService implements OnModuleInit {
+export class ReadinessService implements OnApplicationBootstrap {
   private readonly logger = new Logger(ReadinessService.name);
   readonly checks: RegisteredCheck[] = [];
 
@@ -59,11 +59,12 @@ export class ReadinessService implements OnModuleInit {
   ) {}
 
   /**
-   * Registers all providers with `@ReadinessCheck()`.
+   * Registers all providers with `@ReadinessCheck()`, after their own `onModuleInit()`: the management port
+   * serves metrics during start-up, which run the checks.
    *
    * @throws Error that names the provider and what was expected, if one is invalid
    */
-  onModuleInit(): void {
+  onApplicationBootstrap(): void {
     const providers = this.discovery.getProviders({ metadataKey: ReadinessCheck.KEY });
     for (const provider of providers) {
       const className = String(provider.name);
