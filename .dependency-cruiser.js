@@ -6,7 +6,7 @@ const PLATFORM_LAYERS = [
   ['lifecycle/'],
   ['logging/'],
   ['http/'],
-  ['docs/', 'health/', 'metrics/'],
+  ['docs/', 'health/', 'metrics/', 'management/'],
   ['features/'],
 ];
 

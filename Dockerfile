@@ -42,7 +42,7 @@ USER 1000:1000
 EXPOSE 8000
 # An overloaded process responds late: the limits are those of the liveness probe in deploy/kubernetes.
 HEALTHCHECK --interval=10s --timeout=10s --retries=6 --start-period=30s \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.METRICS_PORT || process.env.PORT || 8000}/system/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.MANAGEMENT_PORT || process.env.PORT || 8000}/system/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Without a shell or npm as parent, SIGTERM reaches the process and starts a graceful shutdown.
 CMD ["node", "dist/main.js"]
 # Last, because it changes with each commit and invalidates the layers that follow.

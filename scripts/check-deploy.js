@@ -60,9 +60,9 @@ const getSetting = (name) => {
 };
 assert.equal(job.containers[0].image, container.image);
 assert.deepEqual(job.securityContext, pod.spec.securityContext);
-const [http, metrics] = container.ports;
+const [http, management] = container.ports;
 assert.equal(getSetting('PORT'), http.containerPort);
-assert.equal(getSetting('METRICS_PORT'), metrics.containerPort);
+assert.equal(getSetting('MANAGEMENT_PORT'), management.containerPort);
 // As docs/operations.md says: 5 seconds each for features and the log, and 5 spare seconds.
 const drainMs = getSetting('SHUTDOWN_DELAY_MS') + getSetting('SHUTDOWN_TIMEOUT_MS') + 15_000;
 assert(
@@ -73,7 +73,7 @@ const { paths } = JSON.parse(readFileSync(join(PROJECT, 'openapi.json'), 'utf8')
 for (const name of ['startupProbe', 'livenessProbe', 'readinessProbe']) {
   const { path, port } = container[name].httpGet;
   assert(paths[path]?.get, `${name}: expected a path of the API, found ${path}`);
-  assert.equal(port, metrics.name);
+  assert.equal(port, management.name);
 }
 const { labels } = pod.metadata;
 for (const kind of ['Service', 'PodDisruptionBudget', 'NetworkPolicy', 'ServiceMonitor']) {
@@ -92,7 +92,7 @@ assert.deepEqual(
   ]),
   [
     ['petsage-api', [http.name]],
-    ['petsage-api-metrics', [metrics.name]],
+    ['petsage-api-metrics', [management.name]],
   ],
 );
 const { endpoints, jobLabel } = find('ServiceMonitor').spec;
@@ -108,9 +108,9 @@ const findSources = (name) =>
     .map((/** @type {any} */ rule) => rule.from);
 assert.deepEqual(findSources(http.name), [undefined], 'expected http to be open to all');
 assert.deepEqual(
-  findSources(metrics.name),
+  findSources(management.name),
   [[{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }]],
-  'expected metrics to be open to the namespace monitoring only',
+  'expected management to be open to the namespace monitoring only',
 );
 assert.equal(
   find('HorizontalPodAutoscaler').spec.scaleTargetRef.name,

@@ -2,6 +2,7 @@ import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common'
 import { APP_FILTER } from '@nestjs/core';
 import { SmokeTestModule } from './features/smoke-test/smoke-test.module.js';
 import { ErrorFilter } from './platform/http/error.filter.js';
+import { ManagementModule } from './platform/management/management.module.js';
 import { PlatformModule, type PlatformOptions } from './platform/platform.module.js';
 
 /** Imports the platform and every feature. */
@@ -16,6 +17,14 @@ export class AppModule {
     features: NonNullable<ModuleMetadata['imports']>,
     options: PlatformOptions,
   ): DynamicModule {
-    return { module: AppModule, imports: [PlatformModule.forRoot(options), ...features] };
+    return {
+      module: AppModule,
+      imports: [
+        // First, so that Nest calls its shutdown hook last.
+        ManagementModule.forRoot(options.settings),
+        PlatformModule.forRoot(options),
+        ...features,
+      ],
+    };
   }
 }

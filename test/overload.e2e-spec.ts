@@ -4,7 +4,7 @@ import { jest } from '@jest/globals';
 import { parse } from 'yaml';
 import { openSocket } from './fixtures/http.js';
 import { itOnLinux } from './fixtures/linux.js';
-import { type Service, startWithMetricsPort, stopService } from './fixtures/process.js';
+import { type Service, startWithManagementPort, stopService } from './fixtures/process.js';
 
 const CONNECTIONS = 1000;
 
@@ -16,7 +16,7 @@ const REQUESTS_PER_BURST = 15;
 
 /** A probe in the Kubernetes manifest. */
 interface Probe {
-  httpGet: { path: string; port: 'http' | 'metrics' };
+  httpGet: { path: string; port: 'http' | 'management' };
   timeoutSeconds: number;
   failureThreshold: number;
 }
@@ -39,7 +39,10 @@ async function readManifest(): Promise<Container> {
  * @returns the body of the response
  * @throws AggregateError if as many attempts in a row fail as make Kubernetes act
  */
-async function runProbe(urls: Record<'http' | 'metrics', string>, probe: Probe): Promise<string> {
+async function runProbe(
+  urls: Record<'http' | 'management', string>,
+  probe: Probe,
+): Promise<string> {
   const { path, port } = probe.httpGet;
   const errors: unknown[] = [];
   while (errors.length < probe.failureThreshold) {
@@ -81,8 +84,8 @@ describe('the service under overload', () => {
   // Other systems limit the backlog and the number of open files.
   itOnLinux('passes the probes of Kubernetes and reports degraded', async () => {
     const { livenessProbe, readinessProbe } = await readManifest();
-    const [service, metricsUrl] = await startWithMetricsPort();
-    const urls = { http: service.url, metrics: metricsUrl };
+    const [service, managementUrl] = await startWithManagementPort();
+    const urls = { http: service.url, management: managementUrl };
     const load = new AbortController();
     // Node.js accepts one connection per iteration of the event loop, so most of them are never accepted.
     const clients = Array.from({ length: CONNECTIONS }, () => runClient(service, load.signal));

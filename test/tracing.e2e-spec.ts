@@ -7,7 +7,7 @@ import { type LogRecord, parseLog } from './fixtures/log-records.js';
 import {
   createPreloadOption,
   startService,
-  startWithMetricsPort,
+  startWithManagementPort,
   stopService,
 } from './fixtures/process.js';
 import { createProject } from './fixtures/project.js';
@@ -218,15 +218,15 @@ describe.each([
   });
 });
 
-describe('with METRICS_PORT and an OpenTelemetry SDK', () => {
+describe('with MANAGEMENT_PORT and an OpenTelemetry SDK', () => {
   it('names the spans of both ports after their routes', async () => {
     const receiver = await startSpanReceiver();
-    const [service, metricsUrl] = await startWithMetricsPort({
+    const [service, managementUrl] = await startWithManagementPort({
       cwd: project,
       env: { NODE_OPTIONS: `--require=${AGENT}`, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url },
     });
-    await request(metricsUrl).get('/metrics').expect(200);
-    await request(metricsUrl).get('/system/readyz').expect(200);
+    await request(managementUrl).get('/metrics').expect(200);
+    await request(managementUrl).get('/system/readyz').expect(200);
     await request(service.url).get('/system/info').expect(200);
     await waitFor(() => receiver.spans.length >= 3).finally(receiver.close);
     await stopService(service);

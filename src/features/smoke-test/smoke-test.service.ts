@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Counter, Registry } from 'prom-client';
+import { getLiveness } from '../../platform/health/liveness.js';
 import { LogProbe } from '../../platform/logging/log-probe.js';
 import type { BuilderResponseDto } from './dto/builder-response.dto.js';
 import type { EchoResponseDto } from './dto/echo-response.dto.js';
@@ -39,10 +40,10 @@ export class SmokeTestService {
     };
   }
 
-  /** System B: the process is alive. Must not depend on anything outside the process. */
+  /** System B: the process is alive. */
   checkLiveness(): LivenessResponseDto {
     this.count('liveness');
-    return { status: 'ok', message: 'PetSage API is alive and running!' };
+    return getLiveness();
   }
 
   /** System C: generated features work. This feature is one. */

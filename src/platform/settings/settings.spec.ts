@@ -30,7 +30,7 @@ describe('parseSettings', () => {
     const env = {
       PORT: '0',
       HOST: '::1',
-      METRICS_PORT: '9000',
+      MANAGEMENT_PORT: '9000',
       DOCS: 'false',
       LOG_LEVEL: 'silent',
       LOG_FILE: '/var/log/petsage.log',
@@ -48,7 +48,7 @@ describe('parseSettings', () => {
     expect(parseSettings(env)).toEqual({
       PORT: 0,
       HOST: '::1',
-      METRICS_PORT: 9000,
+      MANAGEMENT_PORT: 9000,
       DOCS: false,
       LOG_LEVEL: 'silent',
       LOG_FILE: '/var/log/petsage.log',
@@ -70,7 +70,7 @@ describe('parseSettings', () => {
 
   it.each([
     ['PORT', ['0', '65535'], ['65536', '-1', '80.5', '8e3', '0x50', 'http', ' 80', 'NaN']],
-    ['METRICS_PORT', ['0', '9000', '65535'], ['65536', '-1', 'metrics']],
+    ['MANAGEMENT_PORT', ['0', '9000', '65535'], ['65536', '-1', 'metrics']],
     ['DOCS', ['true', 'false'], ['1', 'no', 'TRUE']],
     ['HOST', ['localhost', '127.0.0.1', '::', 'api.petsage.io'], ['a b', 'http://x', '/tmp/s']],
     ['LOG_LEVEL', ['trace', 'fatal', 'silent'], ['verbose', 'INFO', '30', 'inf']],
@@ -109,11 +109,13 @@ describe('parseSettings', () => {
     }
   });
 
-  it('rejects the same port for METRICS_PORT and PORT', () => {
-    expect(() => parseSettings({ METRICS_PORT: '8000' })).toThrow(
-      'METRICS_PORT: expected a port other than PORT, got 8000',
+  it('rejects the same port for MANAGEMENT_PORT and PORT', () => {
+    expect(() => parseSettings({ MANAGEMENT_PORT: '8000' })).toThrow(
+      'MANAGEMENT_PORT: expected a port other than PORT, got 8000',
     );
-    expect(parseSettings({ PORT: '0', METRICS_PORT: '0' })).toMatchObject({ METRICS_PORT: 0 });
+    expect(parseSettings({ PORT: '0', MANAGEMENT_PORT: '0' })).toMatchObject({
+      MANAGEMENT_PORT: 0,
+    });
   });
 
   it('reports each invalid variable, and no value of others', () => {

@@ -118,10 +118,10 @@ export class Settings {
   @Matches(/^[\w.:-]+$/, { message: 'expected an IP address or a host name' })
   HOST: string = '0.0.0.0';
 
-  /** TCP port of `/metrics` and the probes. Unset means `PORT`. */
+  /** TCP port of `/metrics`, and a second one of the probes and `/system/info`. Unset means `PORT`. */
   @WholeNumber(0, 65_535)
   @IsOptional()
-  METRICS_PORT?: number;
+  MANAGEMENT_PORT?: number;
 
   /** Whether `/docs`, `/openapi.json` and `/openapi.yaml` are served. */
   @Flag()
@@ -199,8 +199,10 @@ export function parseSettings(env: Record<string, string | undefined>): Settings
       'Invalid settings',
     );
   }
-  if (settings.METRICS_PORT === settings.PORT && settings.PORT !== 0) {
-    throw new StartupError(`METRICS_PORT: expected a port other than PORT, got ${settings.PORT}`);
+  if (settings.MANAGEMENT_PORT === settings.PORT && settings.PORT !== 0) {
+    throw new StartupError(
+      `MANAGEMENT_PORT: expected a port other than PORT, got ${settings.PORT}`,
+    );
   }
   if (settings.REUSE_PORT && !supportsReusePort()) {
     throw new StartupError(`REUSE_PORT: expected Node 22.12 or newer, got ${process.version}`);
