@@ -19,9 +19,9 @@ const PROJECT = join(import.meta.dirname, '..');
 
 // The types are those of the sources, because the type check runs without a build.
 /** @type {typeof import('../src/platform/settings/settings.js')} */
-const { parseSettings, Settings } = await import(
-  join(PROJECT, 'dist/platform/settings/settings.js')
-);
+const { Settings } = await import(join(PROJECT, 'dist/platform/settings/settings.js'));
+/** @type {typeof import('../src/platform/settings/parse-settings.js')} */
+const { parseSettings } = await import(join(PROJECT, 'dist/platform/settings/parse-settings.js'));
 
 /** The words of the features, to find the names of the environment variables that they read. */
 const featureWords = readWords(join(PROJECT, 'src/features'));

@@ -7,14 +7,16 @@ const FILE = 'openapi.json';
 
 const { createApp } = await import('../dist/app.js');
 const { createOpenApiDocument } = await import('../dist/platform/docs/openapi-document.js');
+const { discoverFeatures } = await import('../dist/platform/features/discovery.js');
 const { openLogDestination } = await import('../dist/platform/logging/log-output.js');
-const { parseSettings } = await import('../dist/platform/settings/settings.js');
+const { parseSettings } = await import('../dist/platform/settings/parse-settings.js');
 const { formatStartupError } = await import('../dist/platform/startup-error.js');
-const settings = parseSettings({ LOG_LEVEL: 'silent' });
+const { settings } = parseSettings({ LOG_LEVEL: 'silent' });
 let source = '';
 try {
   const log = await openLogDestination(settings);
-  const app = await createApp(settings, { log, preview: true });
+  const features = await discoverFeatures(new URL('../dist/features/', import.meta.url));
+  const app = await createApp(settings, { log, features, preview: true });
   await app.init();
   source = `${JSON.stringify(await createOpenApiDocument(app), null, 2)}\n`;
   await app.close();

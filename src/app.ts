@@ -3,7 +3,6 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
 import { setupDocs } from './platform/docs/docs.js';
-import { discoverFeatures } from './platform/features/discovery.js';
 import { ApiAdapter } from './platform/http/api.adapter.js';
 import { createCorsOptions } from './platform/http/cors.js';
 import { securityHeaders } from './platform/http/default-headers.js';
@@ -16,24 +15,23 @@ import { LifecycleService } from './platform/lifecycle/lifecycle.service.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
 import { createLogger, createNestLogger } from './platform/logging/logger.js';
 import { createRequestLog } from './platform/http/request-log.js';
+import { FeatureSettings } from './platform/settings/parse-settings.js';
 import type { Settings } from './platform/settings/settings.js';
 
 export interface AppOptions {
   log: LogDestination;
-  /** Modules that replace the features in `src/features`. The smoke checks are always part of the application. */
-  features?: ModuleMetadata['imports'];
+  /** The modules of the features. The smoke checks are always part of the application. */
+  features: NonNullable<ModuleMetadata['imports']>;
+  /** The parsed settings of the features. `preview` needs none. */
+  featureSettings?: FeatureSettings;
   /** Creates no providers and controllers, for tools that only read the OpenAPI document. */
   preview?: boolean;
 }
 
-/**
- * Creates the application for production, tests and tools alike. The caller calls `init()` or `listen()`.
- *
- * @throws Error that names the file and what to do, if a feature is invalid
- */
+/** Creates the application for production, tests and tools alike. The caller calls `init()` or `listen()`. */
 export async function createApp(
   settings: Settings,
-  { log, features, preview = false }: AppOptions,
+  { log, features, featureSettings = new FeatureSettings(), preview = false }: AppOptions,
 ): Promise<NestExpressApplication> {
   const logger = createLogger(settings, log, getRequestFields);
   const connections = new ConnectionTracker();
@@ -52,10 +50,15 @@ export async function createApp(
   });
   adaptParameterPipes();
   const app = await NestFactory.create<NestExpressApplication>(
-    AppModule.forRoot(
-      features ?? (await discoverFeatures(new URL('./features/', import.meta.url))),
-      { settings, logger, log, lifecycle, connections, requests },
-    ),
+    AppModule.forRoot(features, {
+      settings,
+      featureSettings,
+      logger,
+      log,
+      lifecycle,
+      connections,
+      requests,
+    }),
     adapter,
     {
       abortOnError: false,

@@ -30,15 +30,18 @@ process.on('SIGUSR2', () => toggleDebugLog?.());
 const { Logger } = await import('@nestjs/common');
 const logger = new Logger('Main');
 try {
-  const { loadSettings } = await import('./platform/settings/settings.js');
+  const { discoverFeatures } = await import('./platform/features/discovery.js');
+  const { findSettingsClasses } = await import('./platform/features/settings-classes.js');
+  const { loadSettings } = await import('./platform/settings/load-settings.js');
   const { openLogDestination } = await import('./platform/logging/log-output.js');
   const { createApp } = await import('./app.js');
   const { LogLevelService } = await import('./platform/logging/log-level.service.js');
   const { shutDown } = await import('./platform/lifecycle/shutdown.js');
-  const settings = loadSettings();
+  const features = await discoverFeatures(new URL('./features/', import.meta.url));
+  const { settings, featureSettings } = loadSettings(await findSettingsClasses(features));
   log = await openLogDestination(settings);
   if (settings.LOG_FILE !== undefined) reopenOnSighup(log);
-  const app = await createApp(settings, { log });
+  const app = await createApp(settings, { log, features, featureSettings });
   process.on('uncaughtException', exitWithError);
   toggleDebugLog = () => {
     app.get(LogLevelService).toggleDebug();

@@ -26,7 +26,7 @@ import { assignRequestId } from '../src/platform/http/request-id.js';
 import { RequestTracker } from '../src/platform/http/request-tracker.js';
 import { ConnectionTracker } from '../src/platform/lifecycle/connection-tracker.js';
 import { LifecycleService } from '../src/platform/lifecycle/lifecycle.service.js';
-import { parseSettings } from '../src/platform/settings/settings.js';
+import { parseSettings } from '../src/platform/settings/parse-settings.js';
 import { createTestApp as createShippedApp } from './fixtures/app.js';
 import { collectGarbage } from './fixtures/collect-garbage.js';
 import { parseResponses, sendRaw } from './fixtures/http.js';
@@ -173,7 +173,7 @@ let requests: WeakRef<object>[] = [];
 function createAdapter(options: Partial<ApiAdapterOptions>): ApiAdapter {
   const connections = new ConnectionTracker();
   return new ApiAdapter({
-    settings: parseSettings({ BODY_LIMIT: '1kb' }),
+    settings: parseSettings({ BODY_LIMIT: '1kb' }).settings,
     lifecycle: new LifecycleService(connections),
     connections,
     defaultHeaders: [DEFAULT_HEADER],

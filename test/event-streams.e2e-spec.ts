@@ -20,7 +20,7 @@ import type { Request, Response } from 'express';
 import { finalize, interval, map, type Observable } from 'rxjs';
 import { WebSocket, WebSocketServer } from 'ws';
 import { shutDown } from '../src/platform/lifecycle/shutdown.js';
-import { parseSettings } from '../src/platform/settings/settings.js';
+import { parseSettings } from '../src/platform/settings/parse-settings.js';
 import { createTestApp } from './fixtures/app.js';
 import { getPort, openSocket, parseResponses } from './fixtures/http.js';
 import { waitFor } from './fixtures/wait-for.js';
@@ -77,7 +77,7 @@ class StreamsModule {}
 
 function stop(app: NestExpressApplication, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   const settings = { SHUTDOWN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: VERY_LONG_MS };
-  return shutDown(app, parseSettings(settings), signal);
+  return shutDown(app, parseSettings(settings).settings, signal);
 }
 
 async function openStream(app: NestExpressApplication, path: string): Promise<IncomingMessage> {

@@ -21,7 +21,7 @@ import { assignRequestId } from '../src/platform/http/request-id.js';
 import { RequestTracker } from '../src/platform/http/request-tracker.js';
 import { ConnectionTracker } from '../src/platform/lifecycle/connection-tracker.js';
 import { LifecycleService } from '../src/platform/lifecycle/lifecycle.service.js';
-import { parseSettings } from '../src/platform/settings/settings.js';
+import { parseSettings } from '../src/platform/settings/parse-settings.js';
 import { createTestApp } from './fixtures/app.js';
 import { openSocket, parseResponses } from './fixtures/http.js';
 import { waitFor } from './fixtures/wait-for.js';
@@ -137,7 +137,7 @@ describe('ApiAdapter', () => {
   async function createApp(options: object = {}): Promise<NestExpressApplication> {
     connections = new ConnectionTracker();
     const adapter = new ApiAdapter({
-      settings: parseSettings({}),
+      settings: parseSettings({}).settings,
       lifecycle: new LifecycleService(connections),
       connections,
       middleware: [assignRequestId, new RequestTracker(connections).track],

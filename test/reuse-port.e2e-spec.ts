@@ -18,7 +18,7 @@ describe('REUSE_PORT=true', () => {
     expect(await runService({ env: { REUSE_PORT: 'true' } })).toEqual({
       code: 1,
       stdout: '',
-      stderr: `REUSE_PORT: expected Node 22.12 or newer, got ${process.version}\n`,
+      stderr: `REUSE_PORT: expected false with Node ${process.version} (true needs 22.12 or newer), got "true"\n`,
     });
   });
 

@@ -9,11 +9,13 @@ import { LifecycleService } from './lifecycle/lifecycle.service.js';
 import type { LogDestination } from './logging/log-destination.js';
 import { LoggingModule } from './logging/logging.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
+import { FeatureSettings } from './settings/parse-settings.js';
 import { Settings } from './settings/settings.js';
 
 /** Objects that `createApp()` creates before the Nest application. */
 export interface PlatformOptions {
   settings: Settings;
+  featureSettings: FeatureSettings;
   logger: Logger;
   log: LogDestination;
   lifecycle: LifecycleService;
@@ -25,7 +27,7 @@ export interface PlatformOptions {
 @Module({})
 export class PlatformModule {
   static forRoot(options: PlatformOptions): DynamicModule {
-    const { settings, logger, log, lifecycle, connections, requests } = options;
+    const { settings, featureSettings, logger, log, lifecycle, connections, requests } = options;
     return {
       module: PlatformModule,
       global: true,
@@ -37,6 +39,7 @@ export class PlatformModule {
       ],
       providers: [
         { provide: Settings, useValue: settings },
+        { provide: FeatureSettings, useValue: featureSettings },
         { provide: LifecycleService, useValue: lifecycle },
         { provide: ConnectionTracker, useValue: connections },
         { provide: RequestTracker, useValue: requests },
@@ -44,6 +47,7 @@ export class PlatformModule {
       ],
       exports: [
         Settings,
+        FeatureSettings,
         LifecycleService,
         ConnectionTracker,
         RequestTracker,

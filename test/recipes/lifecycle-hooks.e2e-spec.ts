@@ -13,7 +13,7 @@ import {
 import type { Response } from 'express';
 import request from 'supertest';
 import { shutDown } from '../../src/platform/lifecycle/shutdown.js';
-import { parseSettings } from '../../src/platform/settings/settings.js';
+import { parseSettings } from '../../src/platform/settings/parse-settings.js';
 import { createTestApp } from '../fixtures/app.js';
 import { waitFor } from '../fixtures/wait-for.js';
 
@@ -75,7 +75,7 @@ describe('the lifecycle hooks of a feature', () => {
     const completed = received.then(() => calls.push('response'));
     await waitFor(() => open.length > 0);
     const settings = { SHUTDOWN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '600000' };
-    const stopped = shutDown(app, parseSettings(settings), 'SIGTERM');
+    const stopped = shutDown(app, parseSettings(settings).settings, 'SIGTERM');
     await waitFor(() => !(app.getHttpServer() as { listening: boolean }).listening);
     expect(calls).not.toContain('onModuleDestroy');
     open[0]?.json({ ok: true });

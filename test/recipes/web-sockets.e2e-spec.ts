@@ -16,7 +16,7 @@ import { from, map, type Observable } from 'rxjs';
 import request from 'supertest';
 import { type Server, WebSocket } from 'ws';
 import { shutDown } from '../../src/platform/lifecycle/shutdown.js';
-import { parseSettings } from '../../src/platform/settings/settings.js';
+import { parseSettings } from '../../src/platform/settings/parse-settings.js';
 import { createTestApp } from '../fixtures/app.js';
 import { getPort } from '../fixtures/http.js';
 import { waitFor } from '../fixtures/wait-for.js';
@@ -156,7 +156,7 @@ describe('a WebSocket gateway on the port of the service', () => {
     await waitFor(() => gateway.connections === 1);
     const close = once(client, 'close');
     const settings = { SHUTDOWN_DELAY_MS: '0', SHUTDOWN_TIMEOUT_MS: '600000' };
-    await shutDown(app, parseSettings(settings), 'SIGTERM');
+    await shutDown(app, parseSettings(settings).settings, 'SIGTERM');
     expect((await close)[0]).toBe(1001);
     expect(gateway.connections).toBe(0);
   });

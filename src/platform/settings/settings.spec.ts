@@ -1,17 +1,22 @@
-import { parseSettings } from './settings.js';
+import { parseSettings } from './parse-settings.js';
+import type { Settings } from './settings.js';
+
+function parse(env: Record<string, string>): Settings {
+  return parseSettings(env).settings;
+}
 
 function readErrors(env: Record<string, string>): string[] {
   try {
-    parseSettings(env);
+    parse(env);
     return [];
   } catch (error) {
     return (error as AggregateError).errors.map(({ message }: Error) => message);
   }
 }
 
-describe('parseSettings', () => {
+describe('Settings', () => {
   it('returns the defaults for an empty environment', () => {
-    expect(parseSettings({})).toEqual({
+    expect(parse({})).toEqual({
       PORT: 8000,
       HOST: '0.0.0.0',
       DOCS: true,
@@ -45,7 +50,7 @@ describe('parseSettings', () => {
       REUSE_PORT: 'false',
       PATH: '/bin',
     };
-    expect(parseSettings(env)).toEqual({
+    expect(parse(env)).toEqual({
       PORT: 0,
       HOST: '::1',
       MANAGEMENT_PORT: 9000,
@@ -65,7 +70,7 @@ describe('parseSettings', () => {
   });
 
   it('treats an empty variable as unset', () => {
-    expect(parseSettings({ PORT: '', HOST: '' })).toEqual(parseSettings({}));
+    expect(parse({ PORT: '', HOST: '' })).toEqual(parse({}));
   });
 
   it.each([
@@ -110,12 +115,10 @@ describe('parseSettings', () => {
   });
 
   it('rejects the same port for MANAGEMENT_PORT and PORT', () => {
-    expect(() => parseSettings({ MANAGEMENT_PORT: '8000' })).toThrow(
-      'MANAGEMENT_PORT: expected a port other than PORT, got 8000',
+    expect(() => parse({ MANAGEMENT_PORT: '8000' })).toThrow(
+      'MANAGEMENT_PORT: expected a port other than PORT, got "8000"',
     );
-    expect(parseSettings({ PORT: '0', MANAGEMENT_PORT: '0' })).toMatchObject({
-      MANAGEMENT_PORT: 0,
-    });
+    expect(parse({ PORT: '0', MANAGEMENT_PORT: '0' })).toMatchObject({ MANAGEMENT_PORT: 0 });
   });
 
   it('reports each invalid variable, and no value of others', () => {

@@ -1,0 +1,144 @@
+import type { Type } from '@nestjs/common';
+import {
+  IsArray,
+  IsBoolean,
+  IsInt,
+  IsOptional,
+  IsString,
+  IsUrl,
+  Max,
+  Min,
+  MinLength,
+} from 'class-validator';
+import { Transform } from 'class-transformer';
+import { parseSettings } from './parse-settings.js';
+import { Secret, WholeNumber } from './setting.decorators.js';
+
+class PhotoSettings {
+  @IsUrl({ require_tld: false }, { message: 'expected a URL' })
+  PHOTO_URL!: string;
+
+  @WholeNumber(1, 100)
+  PHOTO_LIMIT: number = 10;
+
+  @IsString()
+  @IsOptional()
+  PHOTO_PREFIX?: string;
+
+  @Secret()
+  @MinLength(8)
+  @IsOptional()
+  PHOTO_KEY?: string;
+}
+
+/** Settings with the decorators of class-validator and their own messages. */
+class PlainSettings {
+  @IsInt()
+  @Min(1)
+  @Max(10)
+  COUNT: number = 1;
+
+  @IsBoolean()
+  ENABLED: boolean = false;
+
+  @Transform(({ value }: { value: unknown }) =>
+    typeof value === 'string' ? value.split(',') : value,
+  )
+  @IsArray()
+  @MinLength(2, { each: true })
+  NAMES: string[] = [];
+}
+
+const URL = 'http://localhost:9000';
+
+function parse<T extends object>(type: Type<T>, env: Record<string, string>): unknown {
+  return parseSettings(env, [type]).featureSettings.get(type);
+}
+
+function readErrors(env: Record<string, string>, types: Type<object>[]): string[] {
+  try {
+    parseSettings(env, types);
+    return [];
+  } catch (error) {
+    return (error as AggregateError).errors.map(({ message }: Error) => message);
+  }
+}
+
+describe('parseSettings', () => {
+  it("returns an instance of each feature's class, with defaults and without other variables", () => {
+    const env = { PHOTO_URL: URL, PHOTO_PREFIX: '', PORT: '80', PATH: '/bin' };
+    const { settings, featureSettings } = parseSettings(env, [PhotoSettings, PlainSettings]);
+    expect(settings.PORT).toBe(80);
+    expect([...featureSettings.keys()]).toEqual([PhotoSettings, PlainSettings]);
+    const photos = featureSettings.get(PhotoSettings);
+    expect(photos).toBeInstanceOf(PhotoSettings);
+    expect(photos).toEqual({ PHOTO_URL: URL, PHOTO_LIMIT: 10 });
+  });
+
+  it('converts numbers and flags by the type of the property', () => {
+    expect(parse(PlainSettings, { COUNT: '7', ENABLED: 'true', NAMES: 'Rex,Luna' })).toEqual({
+      COUNT: 7,
+      ENABLED: true,
+      NAMES: ['Rex', 'Luna'],
+    });
+    expect(parse(PlainSettings, { ENABLED: 'false' })).toMatchObject({ ENABLED: false });
+  });
+
+  it('reports the invalid variables of the platform and of all features', () => {
+    const env = { PORT: 'http', LOG_LEVEL: 'loud', PHOTO_LIMIT: '200', COUNT: 'two' };
+    expect(readErrors(env, [PhotoSettings, PlainSettings])).toEqual([
+      'PORT: expected a whole number from 0 to 65535, got "http"',
+      'LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent, got "loud"',
+      'PHOTO_URL: expected a URL, but it is not set. Set it in the environment or in .env.',
+      'PHOTO_LIMIT: expected a whole number from 1 to 100, got "200"',
+      'COUNT: must be an integer number and must not be less than 1 and must not be greater than 10, got "two"',
+    ]);
+  });
+
+  it("reports class-validator's own messages without repeating the name", () => {
+    expect(readErrors({ COUNT: '1.5', ENABLED: 'yes', NAMES: 'Rex,L' }, [PlainSettings])).toEqual([
+      'COUNT: must be an integer number, got "1.5"',
+      'ENABLED: must be a boolean value, got "yes"',
+      'NAMES: each value must be longer than or equal to 2 characters, got "Rex,L"',
+    ]);
+  });
+
+  it('joins the lines of all errors in its message', () => {
+    expect(() => parseSettings({ PORT: 'http' }, [PhotoSettings])).toThrow(
+      'PORT: expected a whole number from 0 to 65535, got "http"\n' +
+        'PHOTO_URL: expected a URL, but it is not set. Set it in the environment or in .env.',
+    );
+  });
+
+  it('reports a variable once that two features declare', () => {
+    class OtherSettings extends PhotoSettings {}
+    expect(readErrors({ PHOTO_URL: 'x y' }, [PhotoSettings, OtherSettings])).toEqual([
+      'PHOTO_URL: expected a URL, got "x y"',
+    ]);
+  });
+
+  it('does not report the value of a secret', () => {
+    expect(readErrors({ PHOTO_URL: URL, PHOTO_KEY: 'hunter2' }, [PhotoSettings])).toEqual([
+      'PHOTO_KEY: must be longer than or equal to 8 characters, got a value that is not shown here',
+    ]);
+  });
+
+  it('reports an invalid default', () => {
+    class LimitSettings {
+      @WholeNumber(1, 5)
+      LIMIT: number = 10;
+    }
+    expect(readErrors({}, [LimitSettings])).toEqual([
+      'LIMIT: expected a whole number from 1 to 5, got 10',
+    ]);
+  });
+
+  it('rejects a property without a decorator', () => {
+    class BareSettings {
+      BARE_LIMIT: number = 10;
+    }
+    expect(readErrors({ BARE_LIMIT: '5' }, [BareSettings])).toEqual([
+      'BARE_LIMIT: BareSettings has no class-validator decorator for it. Add one such as @IsString().',
+    ]);
+  });
+});
