@@ -5,7 +5,10 @@ import { AdoptionsModule } from './fixtures/features/adoptions/adoptions.module.
 let server: ReturnType<TestApp['app']['getHttpServer']>;
 
 beforeAll(async () => {
-  const { app } = await createTestApp({ features: [AdoptionsModule] });
+  const { app } = await createTestApp({
+    settings: { ADOPTIONS_SHELTER: 'Hamburg' },
+    features: [AdoptionsModule],
+  });
   server = app.getHttpServer();
 });
 
@@ -60,7 +63,7 @@ describe('a feature that is written by hand', () => {
       .post('/adoptions')
       .send({ animal: 'Mio', fee: 0 })
       .expect('Deprecation', '@1798761600')
-      .expect('X-Shelter', 'Berlin');
+      .expect('X-Shelter', 'Hamburg');
     const liveness = await request(server).get('/system/healthz').expect(200);
     expect(liveness.headers).not.toHaveProperty('deprecation');
     expect(liveness.headers).not.toHaveProperty('x-shelter');

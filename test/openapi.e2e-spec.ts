@@ -31,12 +31,13 @@ let operations: Operation[];
 /** The operations of the platform and the smoke checks. */
 let ownOperations: Operation[];
 
+const ADOPTIONS = { ADOPTIONS_SHELTER: 'Hamburg' };
 const OWN_TAGS = ['System Health', 'Health & Monitoring'];
 const ajv = new Ajv2020({ strict: false });
 addFormats.default(ajv);
 
 beforeAll(async () => {
-  ({ app } = await createTestApp({ features: [AdoptionsModule] }));
+  ({ app } = await createTestApp({ settings: ADOPTIONS, features: [AdoptionsModule] }));
   const response = await request(app.getHttpServer()).get('/openapi.json').expect(200);
   document = response.body as OpenAPIObject;
   ajv.addSchema(document, 'document');
@@ -329,6 +330,7 @@ describe('the documented operations', () => {
 
   it('respond with a documented 500 to an unexpected error', async () => {
     const faulty = await createTestApp({
+      settings: ADOPTIONS,
       features: [AdoptionsModule],
       prepare: (unready) => {
         unready.useGlobalGuards({
