@@ -27,7 +27,7 @@ import {
   type ReadinessIndicator,
 } from '../src/platform/health/readiness-check.decorator.js';
 import { shutDown } from '../src/platform/lifecycle/shutdown.js';
-import { parseSettings } from '../src/platform/settings/settings.js';
+import { parseSettings } from '../src/platform/settings/parse-settings.js';
 import { createTestApp, type TestApp, type TestAppOptions } from './fixtures/app.js';
 import { findFreePort, listen, openSocket, sendRaw, type Target } from './fixtures/http.js';
 import { runService, startWithManagementPort, stopService } from './fixtures/process.js';
@@ -238,7 +238,7 @@ describe('MANAGEMENT_PORT', () => {
     @Module({ imports: [PoolModule], providers: [Pool] })
     class PetsModule {}
     const { app, url } = await createManagedApp({ features: [PetsModule] });
-    await shutDown(app, parseSettings({ SHUTDOWN_DELAY_MS: '0' }), 'SIGTERM');
+    await shutDown(app, parseSettings({ SHUTDOWN_DELAY_MS: '0' }).settings, 'SIGTERM');
     const expected = [
       [200, LIVENESS],
       [503, { status: 'draining', checks: {} }],
