@@ -33,15 +33,17 @@ describe('node dist/main.js', () => {
     });
   });
 
-  it('exits with code 1 and says so when the port is in use', async () => {
+  it('exits with code 1, and logs no start, when the port is in use', async () => {
     const server = createServer();
     const port = await listen(server);
-    const { code, stderr } = await runService({ env: { PORT: String(port) } });
+    const { code, stdout, stderr } = await runService({ env: { PORT: String(port) } });
     server.close();
     expect(code).toBe(1);
     expect(stderr).toBe(
       `Cannot listen on 127.0.0.1:${port} (EADDRINUSE). Set PORT and HOST to an address that is free.\n`,
     );
+    expect(stdout).toContain('Starting Nest application');
+    expect(stdout).not.toContain('started');
   });
 
   it('does not mention /docs in the log with DOCS=false', async () => {

@@ -2,12 +2,13 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import { jest } from '@jest/globals';
+import { findFreePort } from './fixtures/http.js';
 import { copyProject } from './fixtures/project.js';
+import { waitFor as waitForCondition } from './fixtures/wait-for.js';
 
 // Each save compiles the project and starts a process.
 jest.setTimeout(600_000);
@@ -78,13 +79,9 @@ describe('npm run start:dev', () => {
   }
 
   async function waitFor(condition: () => boolean | Promise<boolean>): Promise<void> {
-    const deadline = Date.now() + WAIT_LIMIT_MS;
-    while (!(await condition())) {
-      if (Date.now() > deadline) {
-        throw new Error(`Still false: ${condition.toString()}\nThe output was:\n${output}`);
-      }
-      await setTimeout(20);
-    }
+    await waitForCondition(condition, WAIT_LIMIT_MS).catch((error: unknown) => {
+      throw new Error(`The output was:\n${output}`, { cause: error });
+    });
   }
 
   async function waitForText(text: string): Promise<void> {
@@ -146,6 +143,7 @@ describe('npm run start:dev', () => {
   it('serves the last of several saves in quick succession', async () => {
     for (let n = 1; n <= 10; n++) {
       await save(CONTROLLER, createController(`save ${n}`));
+      // The saves are at different times of a compilation.
       await setTimeout(100 * n);
     }
     await waitForText('save 10');
@@ -197,12 +195,3 @@ describe('npm run start:dev', () => {
     await waitFor(async () => (await read('/system/healthz')) === undefined);
   });
 });
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
