@@ -9,16 +9,17 @@ import { StartupError } from '../startup-error.js';
 type Exports = Record<string, unknown>;
 
 /**
- * Imports the module of each feature: the folder `pet-profile/` must contain `pet-profile.module.ts`,
- * which exports the class `PetProfileModule`.
+ * Imports the module of each feature. For example, the folder `pet-profile/` must contain the file
+ * `pet-profile.module.ts`, and this file must export the class `PetProfileModule`.
  *
- * @param directory URL of the folder that contains the features, with a trailing `/`. It may not exist
+ * @param directory URL of the folder that contains the features, with a trailing `/`. If it does not exist, there are
+ *   no features
  * @returns the modules, sorted by the names of their folders
- * @throws Error with the file, what was expected and what was found, if a folder is not a valid feature
+ * @throws Error that names the file, what was expected, and what was found, if a folder is not a valid feature
  */
 export async function discoverFeatures(directory: URL): Promise<Type[]> {
   const folder = relative(process.cwd(), fileURLToPath(directory));
-  // In watch mode the output still contains deleted features, and lacks folders without TypeScript files.
+  // In watch mode, the compiler's output still contains deleted features, and lacks folders without TypeScript files.
   const sources = new URL('../../src/features/', directory);
   const features: Type[] = [];
   for (const name of await readFolderNames(existsSync(sources) ? sources : directory)) {

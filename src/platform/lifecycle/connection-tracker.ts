@@ -10,10 +10,13 @@ const SWEEP_INTERVAL_MS = 100;
 /** How long a new connection may take to send data before it is considered idle. */
 const FIRST_BYTE_TIMEOUT_MS = 1000;
 
-/** How long there must be no activity before the listener is closed. */
+/** How long no connection or request may arrive before the listener is closed. */
 const QUIET_PERIOD_MS = 50;
 
-/** Limit of the time spent waiting for {@link QUIET_PERIOD_MS}, which shrinks meanwhile. */
+/**
+ * After this time the listener is closed in any case. Until then, the required quiet period shrinks from
+ * {@link QUIET_PERIOD_MS} to zero.
+ */
 const QUIET_PERIOD_TIMEOUT_MS = 1000;
 
 /** How long the client of a WebSocket may take to respond to the close frame. */
@@ -25,7 +28,7 @@ const GOING_AWAY = Buffer.from([0x88, 2, 1001 >> 8, 1001 & 0xff]);
 interface Connection {
   /** Time at which it was accepted, as `performance.now()`. */
   acceptedAt: number;
-  /** Open responses, oldest first, and what to call when each is closed. */
+  /** The callback of each open response, oldest first. */
   responses: Map<ServerResponse, () => void>;
   /** Whether the last response was finished before its request's body was received. */
   hasUnreadBody: boolean;
@@ -42,7 +45,7 @@ export class ConnectionTracker {
   private isClosingAfterResponse = false;
   /** Number of connections, requests and finished responses so far. */
   private activity = 0;
-  /** Request handlers that start when the listener is closed; undefined when it is not closing. */
+  /** Handlers of the requests that arrive while the listener is being closed. Undefined at other times. */
   private deferred: (() => void)[] | undefined;
 
   /** Number of open requests. */
@@ -60,7 +63,8 @@ export class ConnectionTracker {
       this.activity += 1;
       this.getConnection(socket);
     });
-    // Without a listener of a WebSocket library, Node handles upgrade requests like others.
+    // Node handles upgrade requests as ordinary requests, unless there is a listener for 'upgrade'. This one is
+    // therefore added only after that of a WebSocket library.
     const watchUpgrades = (name: string) => {
       if (name !== 'upgrade') return;
       server.off('newListener', watchUpgrades);
@@ -74,12 +78,12 @@ export class ConnectionTracker {
   /**
    * Tracks a request until its response is closed.
    *
-   * @param onClose is called once: when the response is finished, or when its connection is lost
+   * @param onClose is called once, when the response is finished or its connection is lost
    */
   track(response: ServerResponse, onClose: () => void): void {
     const connection = this.getConnection(response.req.socket);
     if (this.isClosingAfterResponse) {
-      // `Connection: close` must be on the last of several pipelined responses only.
+      // Of several pipelined responses, only the last one may have `Connection: close`.
       const previous = getLast(connection);
       if (previous?.headersSent === false) previous.setHeader('Connection', 'keep-alive');
       response.setHeader('Connection', 'close');
@@ -92,7 +96,7 @@ export class ConnectionTracker {
     this.activity += 1;
   }
 
-  /** Calls a request's handler immediately, or, while the listener is closing, once it is closed. */
+  /** Calls the handler of a request. While the listener is being closed, calls it after that. */
   handle(response: ServerResponse, handler: () => void): void {
     if (this.deferred === undefined) {
       handler();
@@ -159,9 +163,10 @@ export class ConnectionTracker {
   }
 
   /**
-   * Closes the listener while the accept queue is empty: the kernel resets connections that are still
-   * in it. Requests are deferred meanwhile, because a client that receives `Connection: close`
-   * reconnects. Resolves when the last connection is closed.
+   * Waits until no connection or request has arrived for a while, and then closes the listener: the kernel resets
+   * connections that are still in the accept queue. Requests that arrive before that are handled after it,
+   * because their responses close the connection, and their clients would open new ones. Resolves when
+   * the last connection is closed.
    */
   private async closeListener(): Promise<void> {
     const deadline = performance.now() + QUIET_PERIOD_TIMEOUT_MS;
