@@ -5,7 +5,7 @@ import { ReadinessCheck, type ReadinessIndicator } from './readiness-check.decor
 const WINDOW_MS = 5000;
 
 /**
- * Limit of the average event loop delay that a request encounters. A request takes several iterations of
+ * Limit of the time that a request waits for the event loop, on average. A request takes several iterations of
  * the event loop, so responses take most of a second at this limit.
  */
 const MAX_DELAY_MS = 250;

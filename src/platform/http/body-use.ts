@@ -4,7 +4,7 @@ import { Reflector } from '@nestjs/core';
 import { BodyLimit } from './body-limit.decorator.js';
 import { findRouteHandlers } from './route-handlers.js';
 
-/** What the body parser knows about the method of a controller that handles a route. */
+/** How the handler of a route uses the body, for the body parser. */
 export interface BodyUse {
   /** The value of {@link BodyLimit}. */
   limit: string | undefined;
@@ -24,7 +24,7 @@ const reflector = new Reflector();
 export function setBodyUse(controller: Type): void {
   const methods = controller.prototype as Methods;
   for (const [name, handler] of findRouteHandlers(controller)) {
-    // Other controllers that inherit the method have other limits.
+    // Other controllers may inherit the same method with another limit.
     const isShared =
       Reflect.hasMetadata(BodyLimit.KEY, controller) && !Object.hasOwn(methods, name);
     const method = isShared ? overrideMethod(methods, name, handler) : handler;

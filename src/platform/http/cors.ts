@@ -5,8 +5,8 @@ import type {
 import type { Request } from 'express';
 
 /**
- * Creates the CORS options: these origins may send every request without cookies, and read
- * `X-Request-Id` and `Allow`.
+ * Creates the CORS options. Pages of these origins may send every request, without cookies, and may read the
+ * headers `X-Request-Id` and `Allow`.
  *
  * @param origins origins, or `*` for all
  */

@@ -46,7 +46,7 @@ export class ErrorFilter implements ExceptionFilter {
   constructor(private readonly adapterHost: HttpAdapterHost) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
-    // Such as GraphQL, which formats errors itself.
+    // Other transports, such as GraphQL, format errors themselves.
     if (host.getType() !== 'http') throw error;
     const response = host.switchToHttp().getResponse<Response>();
     if (response.req.readableAborted) {
@@ -131,7 +131,7 @@ function createExceptionBody(exception: HttpException): object {
   if (passed.length === 0 && fields.length > 0) return { detail: getStatusText(status) };
   const [name, value] = passed[0] ?? [];
   if (passed.length === 1 && name === 'message' && isMessage(value)) return { detail: value };
-  // Not a copy where possible: the response may be an array, or have a method toJSON().
+  // Is not copied unless necessary: the response may be an array, or have a method toJSON().
   return { detail: passed.length === fields.length ? response : Object.fromEntries(passed) };
 }
 
@@ -143,7 +143,7 @@ function getStatusText(status: number): string {
   return STATUS_CODES[status] ?? 'Error';
 }
 
-/** Nest's text differs from that of Node.js in its case for 418, and for 421. */
+/** Nest's status texts and those of Node.js differ for 418, in lower and upper case, and for 421. */
 function isStatusText(value: unknown, status: number): boolean {
   if (value === STATUS_CODES[status]) return true;
   const text = String(value).toLowerCase();
@@ -162,7 +162,7 @@ function getHttpErrorStatus({ status, statusCode = status }: HttpError): number 
   return Number(statusCode);
 }
 
-/** Returns the headers of an error of `http-errors`, such as `Content-Range`, which Nest may have wrapped. */
+/** Returns the headers of an error of `http-errors`, such as `Content-Range`. Nest may have wrapped the error. */
 function findHeaders(error: unknown): OutgoingHttpHeaders {
   const httpErrors = [error, (error as Error | undefined)?.cause].filter(isHttpError);
   return httpErrors[0]?.headers ?? {};

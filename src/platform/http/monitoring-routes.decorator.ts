@@ -14,7 +14,7 @@ const SkipCache = () => SetMetadata('cache_module:cache_key', () => undefined);
 /**
  * Marks the handlers of a controller as called by probes and monitors: they are public, and the global
  * `ThrottlerGuard` and `CacheInterceptor` of a feature skip them. The platform does not depend on the packages
- * of these two.
+ * of these classes.
  */
 export function MonitoringRoutes(): ClassDecorator {
   return (controller) => {
@@ -23,7 +23,7 @@ export function MonitoringRoutes(): ClassDecorator {
     const methods = controller.prototype as Record<string, () => unknown>;
     for (const name of scanner.getAllMethodNames(methods)) {
       const method = methods[name];
-      // Unlike the other two, this is read from the handler only.
+      // `CacheInterceptor` reads the metadata of handlers, but not of controllers.
       if (method && Reflect.hasMetadata(PATH_METADATA, method)) {
         SkipCache()(controller, name, { value: method });
       }

@@ -114,7 +114,7 @@ function isSimple(field: Field): boolean {
 function isExposedOrExcluded(dtoClass: Type): boolean {
   return (
     storage.getStrategy(dtoClass) !== 'none' ||
-    // Also those of the other direction: class-transformer uses their names in both.
+    // Includes decorators with `toPlainOnly`: class-transformer uses their names in both directions.
     storage.getExposedMetadatas(dtoClass).length > 0 ||
     storage.getExcludedMetadatas(dtoClass).length > 0
   );

@@ -8,9 +8,9 @@ import { StartupError } from '../../startup-error.js';
  * Returns the instances of classes that implement class-validator rules: providers of the application's
  * modules, so that Nest injects their dependencies, and new instances of other classes.
  *
- * Each application has its own, which its validation pipe uses. Code that calls class-validator itself, such
- * as Nest's `ValidationPipe`, uses that of the application that was created last, because class-validator
- * has one container per process.
+ * The validation pipe of an application uses the container of its own application. class-validator has one container
+ * per process: Nest's `ValidationPipe`, and other code that calls class-validator, uses the container of the application
+ * that was created last.
  */
 @Injectable()
 export class ConstraintContainer {

@@ -103,7 +103,7 @@ export function collectFields(dtoClass: unknown, container: RuleContainer): Map<
   return fields;
 }
 
-/** Returns the classes of which the nested objects of a field may be. */
+/** Returns the possible classes of a field's nested objects. */
 export function findNestedClasses(dtoClass: unknown, { name, isNested }: Field): unknown[] {
   if (!isNested) return [];
   const metadata = storage.findTypeMetadata(dtoClass as Type, name) as TypeMetadata | undefined;

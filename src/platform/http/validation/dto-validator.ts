@@ -29,9 +29,12 @@ interface Input {
 /**
  * Applies class-validator's rules to instances of DTOs, and reports violations in FastAPI's format.
  *
- * Unlike class-validator's `validate()`, it stops at the first violation of a value, in the order in which
- * pydantic checks, so that a rule of a feature sees only values that satisfy those of class-validator; it knows
- * which element of a list violates a rule; and it takes rules from the application's own container.
+ * Unlike class-validator's `validate()`,
+ *
+ * - it checks the rules of a value in pydantic's order and stops at the first violation, so that a feature's own rule
+ *   sees only values that satisfy the rules of class-validator;
+ * - it reports which element of a list violates a rule;
+ * - it creates constraints in the application's own container.
  */
 export class DtoValidator {
   private readonly fieldsByClass = new Map<unknown, Map<string, Field>>();

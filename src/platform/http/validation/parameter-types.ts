@@ -5,7 +5,7 @@ import { RULE_ORDER, type RuleError } from './error-detail.js';
 interface ParameterType {
   /** Returns undefined if the text cannot be parsed. */
   parse: (text: string, constraints: unknown[]) => unknown;
-  /** Returns the error of a text that violates the rule, unless that of a body is right. */
+  /** Returns the error of a text that violates the rule, or undefined if it is the same as in a body. */
   getError: (text: string, constraints: unknown[]) => RuleError | undefined;
 }
 
@@ -16,7 +16,7 @@ const BOOLEAN = /^(?:(true|1|yes|on|t|y)|false|0|no|off|f|n)$/i;
 const UUID_WRAPPING = /^urn:uuid:|^\{(.*)\}$/i;
 const UUID = /^([\da-f]{8})(-?)([\da-f]{4})\2([\da-f]{4})\2([\da-f]{4})\2([\da-f]{12})$/;
 
-/** By the class-validator rule that declares the type. */
+/** The types by the class-validator rule that declares them. */
 const PARAMETER_TYPES = new Map<string, ParameterType>(
   Object.entries({
     isString: { parse: (text) => text, getError: () => undefined },
@@ -87,7 +87,7 @@ const DESIGN_TYPE_RULES = new Map<unknown, string>([
  * fields have the last one.
  *
  * @returns the parameters as errors contain them, and the values that their types parse. Text that cannot be
- *   parsed stays, and so violates the rule that declares the type.
+ *   parsed stays a string, which violates the rule that declares the type.
  */
 export function readParameters(
   fields: Iterable<Field>,
