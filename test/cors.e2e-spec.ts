@@ -42,7 +42,10 @@ describe('CORS_ORIGINS=https://app.petsage.io,http://localhost:3000', () => {
       .get(path)
       .set('Origin', ORIGIN)
       .expect('Access-Control-Allow-Origin', ORIGIN)
-      .expect('Access-Control-Expose-Headers', 'X-Request-Id,Allow')
+      .expect(
+        'Access-Control-Expose-Headers',
+        'Allow,ETag,Link,Location,Retry-After,WWW-Authenticate,X-Request-Id',
+      )
       .expect('Vary', 'Origin');
   });
 

@@ -4,16 +4,26 @@ import type {
 } from '@nestjs/common/interfaces/external/cors-options.interface.js';
 import type { Request } from 'express';
 
+/** Headers that pages may read, beside those that the Fetch standard allows. */
+const EXPOSED_HEADERS = [
+  'Allow',
+  'ETag',
+  'Link',
+  'Location',
+  'Retry-After',
+  'WWW-Authenticate',
+  'X-Request-Id',
+];
+
 /**
- * Creates the CORS options. Pages of these origins may send every request, without cookies, and may read the
- * headers `X-Request-Id` and `Allow`.
+ * Creates the CORS options. Pages of these origins may send every request, without cookies.
  *
  * @param origins origins, or `*` for all
  */
 export function createCorsOptions(origins: string[]): CorsOptionsDelegate<Request> {
   const options: CorsOptions = {
     origin: origins.includes('*') ? '*' : origins,
-    exposedHeaders: ['X-Request-Id', 'Allow'],
+    exposedHeaders: EXPOSED_HEADERS,
     maxAge: 600,
   };
   return (req, callback) => {
