@@ -48,10 +48,18 @@ export default {
     },
     {
       name: 'platform-is-self-contained',
-      comment: 'The platform works with any set of features, so it imports nothing outside itself.',
+      comment:
+        'The platform works with any set of features, so it imports only itself and libraries.',
       severity: 'error',
       from: { path: '^src/platform/' },
-      to: { path: '^src/', pathNot: '^src/platform/' },
+      to: { path: '^src/', pathNot: '^src/(platform|fast-express)/' },
+    },
+    {
+      name: 'fast-express-is-a-library',
+      comment: 'Nothing in fast-express depends on this service.',
+      severity: 'error',
+      from: { path: '^src/fast-express/' },
+      to: { path: '^src/', pathNot: '^src/fast-express/' },
     },
     ...PLATFORM_LAYERS.slice(0, -1).map((layer, index) => ({
       name: `platform-layers: ${layer.join(', ')}`,

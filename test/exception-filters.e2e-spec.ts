@@ -122,7 +122,7 @@ describe('BaseExceptionFilter of Nest', () => {
       .expect(status, body)
       .expect('Content-Type', 'application/json')
       .expect('Cache-Control', 'no-store');
-    expect(log.filter(({ context }) => context === 'ApiAdapter')).toMatchObject([
+    expect(log.filter(({ context }) => context === 'FastExpressAdapter')).toMatchObject([
       {
         level: 'warn',
         msg: 'The body of an error is JSON, but its Content-Type is text/csv; charset=utf-8. Remove the header in the exception filter.',

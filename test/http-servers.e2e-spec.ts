@@ -16,12 +16,12 @@ import { IsString } from 'class-validator';
 import express, { type Express } from 'express';
 import request from 'supertest';
 import { ApiAdapter } from '../src/platform/http/api.adapter.js';
-import { HttpModule } from '../src/platform/http/http.module.js';
-import { assignRequestId } from '../src/platform/http/request-id.js';
-import { RequestTracker } from '../src/platform/http/request-tracker.js';
+import { ValidationModule } from '../src/platform/http/validation/validation.module.js';
 import { ConnectionTracker } from '../src/platform/lifecycle/connection-tracker.js';
-import { LifecycleService } from '../src/platform/lifecycle/lifecycle.service.js';
-import { parseSettings } from '../src/platform/settings/parse-settings.js';
+import { LogDestination } from '../src/platform/logging/log-destination.js';
+import { createLogger } from '../src/platform/logging/logger.js';
+import { PlatformModule } from '../src/platform/platform.module.js';
+import { FeatureSettings, parseSettings } from '../src/platform/settings/parse-settings.js';
 import { createTestApp } from './fixtures/app.js';
 import { openSocket, parseResponses } from './fixtures/http.js';
 import { waitFor } from './fixtures/wait-for.js';
@@ -116,8 +116,8 @@ describe("Nest's own adapter", () => {
     await app.close();
   });
 
-  it('validates and responds as the service with HttpModule', async () => {
-    const imports = [HttpModule, PetsModule];
+  it('validates and responds as the service with ValidationModule', async () => {
+    const imports = [ValidationModule, PetsModule];
     const module = await Test.createTestingModule({ imports }).compile();
     const app = module.createNestApplication<NestExpressApplication>();
     await app.init();
@@ -135,20 +135,22 @@ describe('ApiAdapter', () => {
   let app: NestExpressApplication;
 
   async function createApp(options: object = {}): Promise<NestExpressApplication> {
-    connections = new ConnectionTracker();
-    const adapter = new ApiAdapter({
-      settings: parseSettings({}).settings,
-      lifecycle: new LifecycleService(connections),
-      connections,
-      middleware: [assignRequestId, new RequestTracker(connections).track],
-      defaultHeaders: [['X-Default', 'yes']],
-      registerLastRoutes: () => undefined,
+    const { settings } = parseSettings({ LOG_LEVEL: 'silent' });
+    const featureSettings = new FeatureSettings();
+    const log = new LogDestination({
+      write: (bytes, callback) => {
+        callback(null, bytes.length);
+      },
+      reopen: () => false,
     });
-    return NestFactory.create<NestExpressApplication>(
-      { module: HttpModule, imports: [PetsModule] },
-      adapter,
+    const logger = createLogger(settings, log, () => ({}));
+    const created = await NestFactory.create<NestExpressApplication>(
+      { module: PetsModule, imports: [PlatformModule.forRoot({ settings, featureSettings, log, logger })] },
+      new ApiAdapter(settings),
       { bodyParser: false, logger: false, ...options },
     );
+    connections = created.get(ConnectionTracker);
+    return created;
   }
 
   afterEach(async () => {
@@ -175,7 +177,7 @@ describe('ApiAdapter', () => {
       const sent = requestHttps({ port, path: '/pets/1', rejectUnauthorized: false }).end();
       const [response] = (await once(sent, 'response')) as [IncomingMessage];
       expect(await text(response)).toBe('{"id":"1"}');
-      expect(response.headers).toMatchObject({ 'x-default': 'yes' });
+      expect(response.headers).toMatchObject({ 'x-content-type-options': 'nosniff' });
       const socket = await openTls();
       socket.write('NOT HTTP\r\n\r\n');
       expect(parseResponses(await text(socket))).toMatchObject([

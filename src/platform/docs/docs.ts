@@ -55,9 +55,9 @@ function sendDocsPage(req: Request, res: Response): void {
 function assertNotShadowed(adapter: ApiAdapter): void {
   for (const path of [UI_PATH, `${UI_PATH}/swagger-ui.css`, ...DOCUMENT_PATHS]) {
     for (const { path: route, methods } of adapter.findRoutes(path)) {
-      if (methods.includes('get') || methods.includes('_all')) {
+      if (methods.get || methods._all) {
         throw new StartupError(
-          `The route ${route} matches ${path}, which is reserved. Choose another path.`,
+          `The route ${String(route)} matches ${path}, which is reserved. Choose another path.`,
         );
       }
     }

@@ -1,7 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import helmet from 'helmet';
-import type { HeaderField } from './message-classes.js';
+import type { HeaderField } from '../../fast-express/message-classes.js';
 
 // JSON needs no scripts, styles or frames, so the policy allows nothing.
 const setSecurityHeaders = helmet({

@@ -1,7 +1,10 @@
+import { Injectable } from '@nestjs/common';
 import type { Request } from 'express';
+import { PinoLogger } from 'nestjs-pino';
 import type { Logger } from 'pino';
 import type { CompletedRequest } from './completed-request.js';
 import { runInRequestContext } from './request-context.js';
+import { RequestTracker } from './request-tracker.js';
 import { skipsRequestLog } from './skip-request-log.decorator.js';
 
 const MESSAGES = {
@@ -11,20 +14,29 @@ const MESSAGES = {
 };
 
 /**
- * Creates a function that logs a completed request: method, route pattern, status and duration; never
- * the path, headers or bodies. Successful requests to the documentation and to handlers with
- * `@SkipRequestLog()` are not logged.
+ * Logs each completed request: method, route pattern, status and duration; never the path, headers or bodies.
+ * Successful requests to the documentation and to handlers with `@SkipRequestLog()` are not logged.
  */
-export function createRequestLog(logger: Logger) {
-  return (completed: CompletedRequest): void => {
+@Injectable()
+export class RequestLog {
+  private readonly logger: Logger;
+
+  constructor({ logger }: PinoLogger, requests: RequestTracker) {
+    this.logger = logger;
+    requests.onCompleted((completed) => {
+      this.write(completed);
+    });
+  }
+
+  private write(completed: CompletedRequest): void {
     const level = getLevel(completed);
     if (level === undefined) return;
     const { request, context, outcome, route, status, durationMs } = completed;
     // The 'close' event of a connection is emitted outside of the request's context.
     runInRequestContext(context, () => {
-      logger[level](
+      this.logger[level](
         {
-          context: 'RequestLog',
+          context: RequestLog.name,
           method: request.method,
           route,
           statusCode: status,
@@ -33,7 +45,7 @@ export function createRequestLog(logger: Logger) {
         MESSAGES[outcome],
       );
     });
-  };
+  }
 }
 
 function getLevel(completed: CompletedRequest): 'info' | 'error' | undefined {

@@ -16,8 +16,6 @@ export class RequestState implements RequestContext {
   isDocsRequest = false;
   /** Whether an error occurred after the response's headers had been sent. */
   hasFailedResponse = false;
-  /** Set when a route that was dispatched without Express's router has called `next()`, with its error. */
-  dispatched: { error: unknown } | undefined = undefined;
   /** Reads a body that the body parser has left unread. Resolves to undefined if it was read since. */
   readText: (() => Promise<string | undefined>) | undefined = undefined;
 

@@ -1,13 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Injectable } from '@nestjs/common';
 import type { Span } from '@opentelemetry/api';
 import type { Request, Response } from 'express';
-import type { ConnectionTracker } from '../lifecycle/connection-tracker.js';
+import { ConnectionTracker } from '../lifecycle/connection-tracker.js';
 import type { CompletedRequest } from './completed-request.js';
 
 /** Route pattern of requests that no route matches. */
 const UNMATCHED = 'unmatched';
 
 /** Notifies listeners of each completed request. */
+@Injectable()
 export class RequestTracker {
   private readonly listeners: ((completed: CompletedRequest) => void)[] = [];
 

@@ -1,8 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { HOST_METADATA } from '@nestjs/common/constants.js';
-import { Router } from 'express';
+import { matchesPath, type Route } from '../../fast-express/route-index.js';
 import { findRouteHandlers } from './route-handlers.js';
-import { getLayers } from './route-index.js';
 
 /**
  * Stores the host of a controller as metadata of its methods, without inherited ones. Nest copies such
@@ -17,8 +16,10 @@ export function setRouteHost(controller: Type): void {
   }
 }
 
-/** Returns whether the handler of a route serves a host name. */
-export function servesHost(handler: object, hostname = ''): boolean {
+/** Returns whether the controller of a route serves a host name. */
+export function servesHost({ stack }: Route, hostname = ''): boolean {
+  // The last handler is that of the controller.
+  const handler = stack.at(-1)?.handle ?? {};
   const host = Reflect.getMetadata(HOST_METADATA, handler) as HostPattern | undefined;
   if (host === undefined) return true;
   return [host].flat().some((pattern) => matchesHost(pattern, hostname));
@@ -29,6 +30,5 @@ type HostPattern = string | RegExp | (string | RegExp)[];
 function matchesHost(pattern: string | RegExp, hostname: string): boolean {
   if (typeof pattern !== 'string') return hostname.search(pattern) !== -1;
   // Patterns of hosts and paths have the same syntax.
-  const [layer] = getLayers(Router().all(`/${pattern}`, () => undefined));
-  return Boolean(layer?.match(`/${hostname}`));
+  return matchesPath(`/${pattern}`, `/${hostname}`);
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setImmediate, setTimeout as wait } from 'node:timers/promises';
 import { Server as TlsServer } from 'node:tls';
+import { Injectable } from '@nestjs/common';
 
 /** Interval at which {@link ConnectionTracker.close} closes idle connections. */
 const SWEEP_INTERVAL_MS = 100;
@@ -39,6 +40,7 @@ interface Connection {
 }
 
 /** Tracks the connections of an HTTP server and their open requests, and closes them gracefully. */
+@Injectable()
 export class ConnectionTracker {
   private readonly connections = new Map<Socket, Connection>();
   private server: Server | undefined;
@@ -63,16 +65,20 @@ export class ConnectionTracker {
       this.activity += 1;
       this.getConnection(socket);
     });
-    // Node handles upgrade requests as ordinary requests, unless there is a listener for 'upgrade'. This one is
-    // therefore added only after that of a WebSocket library.
-    const watchUpgrades = (name: string) => {
-      if (name !== 'upgrade') return;
-      server.off('newListener', watchUpgrades);
+    const watchUpgrades = () => {
       server.on('upgrade', ({ headers }: IncomingMessage, socket: Socket) => {
         this.getConnection(socket).isWebSocket = headers.upgrade?.toLowerCase() === 'websocket';
       });
     };
-    server.on('newListener', watchUpgrades);
+    // Node handles upgrade requests as ordinary requests, unless there is a listener for 'upgrade'. This one is
+    // therefore added only after that of a WebSocket library.
+    const watchUpgradesOnce = (name: string) => {
+      if (name !== 'upgrade') return;
+      server.off('newListener', watchUpgradesOnce);
+      watchUpgrades();
+    };
+    if (server.listenerCount('upgrade') > 0) watchUpgrades();
+    else server.on('newListener', watchUpgradesOnce);
   }
 
   /**

@@ -12,9 +12,7 @@ import { ReadinessController } from '../health/readiness.controller.js';
 import type { ReadinessService } from '../health/readiness.service.js';
 import { ApiAdapter } from '../http/api.adapter.js';
 import { createCorsOptions } from '../http/cors.js';
-import { securityHeaders } from '../http/default-headers.js';
 import { ErrorFilter } from '../http/error.filter.js';
-import { assignRequestId } from '../http/request-id.js';
 import { RequestTracker } from '../http/request-tracker.js';
 import { ConnectionTracker } from '../lifecycle/connection-tracker.js';
 import { LifecycleService } from '../lifecycle/lifecycle.service.js';
@@ -102,16 +100,9 @@ export class ManagementServer implements OnApplicationShutdown {
 
 /** Creates an HTTP server of its own, without routes. Its requests are neither logged nor measured. */
 function createAdapter(settings: Settings, connections: ConnectionTracker): ApiAdapter {
-  const adapter = new ApiAdapter({
-    settings,
-    // Not that of the process, which is ready when the main port listens.
-    lifecycle: new LifecycleService(connections),
-    connections,
-    middleware: [assignRequestId, new RequestTracker(connections).track],
-    defaultHeaders: securityHeaders,
-    registerLastRoutes: () => undefined,
-  });
+  const adapter = new ApiAdapter(settings);
   adapter.initHttpServer();
+  adapter.track(connections, new RequestTracker(connections));
   if (settings.CORS_ORIGINS !== undefined) {
     adapter.enableCors(createCorsOptions(settings.CORS_ORIGINS));
   }

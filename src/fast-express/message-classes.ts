@@ -17,15 +17,12 @@ declare module 'node:http' {
 }
 
 /**
- * Creates the request and response classes of the HTTP server. Two optimizations make it faster than
- * Express on a plain server; the numbers are the throughput without
- * each, relative to the throughput with it, measured with `wrk -c50` on one core:
+ * Creates the request and response classes of the HTTP server:
  *
  * - Their prototypes are Express's `app.request` and `app.response`. Express sets these prototypes on
- *   every request and response, which makes V8 deoptimize both objects unless nothing changes. Without
- *   this: about 33 % on Node 20, 80 % on Node 24.
+ *   every request and response, which makes V8 deoptimize both objects unless nothing changes.
  * - The default headers are serialized once and appended to the status line, instead of being
- *   validated, stored and serialized for each response. Without this: 86 % on Node 20, 80 % on Node 24.
+ *   validated, stored and serialized for each response.
  *
  * A response that sets, reads or removes one of the default headers behaves as if all had been set with
  * `setHeader()`. In an Express application that is called as a function instead of being mounted,
