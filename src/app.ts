@@ -2,6 +2,7 @@ import { type ModuleMetadata, VersioningType } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
+import type { Optimizations } from './fast-express/fast-express.adapter.js';
 import { setupDocs } from './platform/docs/docs.js';
 import { ApiAdapter } from './platform/http/api.adapter.js';
 import { createCorsOptions } from './platform/http/cors.js';
@@ -19,16 +20,24 @@ export interface AppOptions {
   featureSettings?: FeatureSettings;
   /** Creates no providers and controllers, for tools that only read the OpenAPI document. */
   preview?: boolean;
+  /** Parts of the HTTP adapter to switch off, for the benchmark. */
+  optimizations?: Partial<Optimizations>;
 }
 
 /** Creates the application for production, tests and tools alike. The caller calls `init()` or `listen()`. */
 export async function createApp(
   settings: Settings,
-  { log, features, featureSettings = new FeatureSettings(), preview = false }: AppOptions,
+  {
+    log,
+    features,
+    featureSettings = new FeatureSettings(),
+    preview = false,
+    optimizations,
+  }: AppOptions,
 ): Promise<NestExpressApplication> {
   // Nest takes the logger and the adapter as arguments, and creates everything else.
   const logger = createLogger(settings, log, getRequestFields);
-  const adapter = new ApiAdapter(settings);
+  const adapter = new ApiAdapter(settings, optimizations);
   const app = await NestFactory.create<NestExpressApplication>(
     AppModule.forRoot(features, { settings, featureSettings, log, logger }),
     adapter,

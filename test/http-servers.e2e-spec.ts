@@ -145,7 +145,10 @@ describe('ApiAdapter', () => {
     });
     const logger = createLogger(settings, log, () => ({}));
     const created = await NestFactory.create<NestExpressApplication>(
-      { module: PetsModule, imports: [PlatformModule.forRoot({ settings, featureSettings, log, logger })] },
+      {
+        module: PetsModule,
+        imports: [PlatformModule.forRoot({ settings, featureSettings, log, logger })],
+      },
       new ApiAdapter(settings),
       { bodyParser: false, logger: false, ...options },
     );

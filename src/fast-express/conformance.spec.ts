@@ -543,6 +543,7 @@ describe('FastExpressAdapter', () => {
     ['without message classes', { messageClasses: false }],
     ['without headers as text', { headersAsText: false }],
     ['without direct dispatch', { directDispatch: false }],
+    ['without the route index', { routeIndex: false }],
     [
       'with middleware for all requests',
       {},

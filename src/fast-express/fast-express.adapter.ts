@@ -14,6 +14,7 @@ export interface Optimizations {
   messageClasses: boolean;
   headersAsText: boolean;
   directDispatch: boolean;
+  routeIndex: boolean;
   jsonReply: boolean;
 }
 
@@ -82,13 +83,16 @@ export class FastExpressAdapter extends ExpressAdapter {
       }),
     );
     const ownLayers = getLayers(app.router).slice(count);
-    const { messageClasses = true, headersAsText = true, directDispatch = true } = optimizations;
+    const { messageClasses = true } = optimizations;
     this.optimizations = {
+      headersAsText: true,
+      directDispatch: true,
+      routeIndex: true,
+      jsonReply: true,
+      ...optimizations,
       messageClasses,
-      headersAsText: headersAsText && messageClasses,
       // Other classes have the methods of Express only after its application has received the request.
-      directDispatch: directDispatch && messageClasses,
-      jsonReply: optimizations.jsonReply ?? true,
+      ...(!messageClasses && { headersAsText: false, directDispatch: false }),
     };
     this.defaultHeaders = defaultHeaders;
     this.jsonHeaders = jsonHeaders;
@@ -96,7 +100,12 @@ export class FastExpressAdapter extends ExpressAdapter {
     this.messageClasses = messageClasses
       ? createMessageClasses(app, this.optimizations.headersAsText ? defaultHeaders : [])
       : {};
-    this.routes = new RouteIndex(app.router, ownLayers, this.middlewareRoutes);
+    this.routes = new RouteIndex(
+      app.router,
+      ownLayers,
+      this.middlewareRoutes,
+      this.optimizations.routeIndex,
+    );
   }
 
   /**

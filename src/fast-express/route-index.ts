@@ -47,11 +47,13 @@ export class RouteIndex {
   /**
    * @param ignored layers that do nothing for a request whose route is called directly
    * @param middleware routes that contain middleware instead of a handler
+   * @param comparesPrefixes whether to test only the routes with the literal segments of the request
    */
   constructor(
     private readonly router: Router,
     private readonly ignored: Layer[],
     private readonly middleware: WeakSet<Route>,
+    private readonly comparesPrefixes = true,
   ) {}
 
   /** Returns undefined if no route handles the request, or if middleware precedes the route. */
@@ -123,7 +125,7 @@ export class RouteIndex {
 
   /** Returns the path segments of a route before the first one with a parameter or wildcard. */
   private getPrefix({ route }: Layer): string {
-    if (typeof route?.path !== 'string') return '';
+    if (typeof route?.path !== 'string' || !this.comparesPrefixes) return '';
     const segments = route.path.split('/').slice(1);
     const end = segments.findIndex((segment) => !/^[\w.~$&',;=@-]+$/.test(segment));
     const literal = end === -1 ? segments : segments.slice(0, end);

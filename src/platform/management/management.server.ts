@@ -15,7 +15,7 @@ import { createCorsOptions } from '../http/cors.js';
 import { ErrorFilter } from '../http/error.filter.js';
 import { RequestTracker } from '../http/request-tracker.js';
 import { ConnectionTracker } from '../lifecycle/connection-tracker.js';
-import { LifecycleService } from '../lifecycle/lifecycle.service.js';
+import { type LifecycleService } from '../lifecycle/lifecycle.service.js';
 import type { Settings } from '../settings/settings.js';
 import { StartupError } from '../startup-error.js';
 
