@@ -11,7 +11,8 @@ export function callRoute(
   const next = (error?: unknown) => {
     continueAfter(app, layer, error, req, res);
   };
-  if (app.enabled('x-powered-by')) res.setHeader('X-Powered-By', 'Express');
+  const { 'x-powered-by': sendsPoweredBy } = app.settings as { 'x-powered-by'?: boolean };
+  if (sendsPoweredBy) res.setHeader('X-Powered-By', 'Express');
   req.res = res;
   req.next = next;
   req.originalUrl = req.url;

@@ -6,7 +6,7 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import express, { type Express, type Request, type Response } from 'express';
 import { callRoute } from './direct-dispatch.js';
 import { isJsonBody, sendJson } from './json-response.js';
-import { createMessageClasses, type HeaderField } from './message-classes.js';
+import { createMessageClasses, type HeaderField, isReceived } from './message-classes.js';
 import { getLayers, type Route, RouteIndex } from './route-index.js';
 
 /** The parts that make the adapter faster than Nest's. README.md explains them. */
@@ -35,9 +35,6 @@ export type ServerMiddleware = (
   res: ServerResponse,
   next: () => void,
 ) => void;
-
-/** Marks requests for which {@link ServerMiddleware} runs. */
-const isReceived = Symbol('isReceived');
 
 /** Where Express's router publishes each request, with its route. */
 const expressRequests = tracingChannel('express.router.request');
@@ -78,6 +75,7 @@ export class FastExpressAdapter extends ExpressAdapter {
           return;
         }
         // A request of another HTTP server, which calls or mounts the Express application.
+        Object.assign(req, { [isReceived]: true });
         this.setDefaultHeaders(res);
         this.receive(req, res, next);
       }),
@@ -139,6 +137,7 @@ export class FastExpressAdapter extends ExpressAdapter {
   override initHttpServer({ httpsOptions }: NestApplicationOptions = {}): void {
     const options = { ...this.serverOptions, ...this.messageClasses };
     const handle = (req: IncomingMessage, res: ServerResponse) => {
+      if (!this.optimizations.messageClasses) Object.assign(req, { [isReceived]: true });
       if (!this.optimizations.headersAsText) this.setDefaultHeaders(res);
       this.receive(req, res, () => {
         this.dispatch(req as Request, res as Response);
@@ -190,12 +189,7 @@ export class FastExpressAdapter extends ExpressAdapter {
   }
 
   /** Runs the middleware of {@link useBeforeRouting}. */
-  private receive(
-    req: IncomingMessage & { [isReceived]?: true },
-    res: ServerResponse,
-    done: () => void,
-  ): void {
-    req[isReceived] = true;
+  private receive(req: IncomingMessage, res: ServerResponse, done: () => void): void {
     let index = 0;
     const next = () => {
       const middleware = this.serverMiddleware[index++];

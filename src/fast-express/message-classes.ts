@@ -2,6 +2,9 @@ import { IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:
 import { Socket } from 'node:net';
 import type { Express, Request, Response } from 'express';
 
+/** Marks requests that the HTTP server of an adapter has received. */
+export const isReceived = Symbol('isReceived');
+
 /** Name and value of a response header. */
 export type HeaderField = [name: string, value: string];
 
@@ -39,7 +42,9 @@ export function createMessageClasses(app: Express, defaultHeaders: HeaderField[]
 
   const isDefault = (name: unknown) => defaults.has(String(name).toLowerCase());
 
-  class ExpressRequest extends IncomingMessage {}
+  class ExpressRequest extends IncomingMessage {
+    readonly [isReceived] = true;
+  }
 
   class ExpressResponse<R extends IncomingMessage = IncomingMessage> extends ServerResponse<R> {
     /** Whether the default headers have been set with `setHeader()`. */
