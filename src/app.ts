@@ -5,7 +5,6 @@ import { AppModule } from './app.module.js';
 import type { Optimizations } from './fast-express/fast-express.adapter.js';
 import { setupDocs } from './platform/docs/docs.js';
 import { ApiAdapter } from './platform/http/api.adapter.js';
-import { createCorsOptions } from './platform/http/cors.js';
 import { getRequestFields } from './platform/http/request-context.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
 import { createLogger, createNestLogger } from './platform/logging/logger.js';
@@ -50,9 +49,6 @@ export async function createApp(
     },
   );
   app.enableVersioning({ type: VersioningType.URI });
-  if (settings.CORS_ORIGINS !== undefined) {
-    app.enableCors(createCorsOptions(settings.CORS_ORIGINS));
-  }
   if (settings.DOCS) {
     adapter.onRoutesRegistered(() => {
       setupDocs(app, adapter);

@@ -1,3 +1,5 @@
+import { jest } from '@jest/globals';
+import type { Express } from 'express';
 import request from 'supertest';
 import { createTestApp, type TestApp } from './fixtures/app.js';
 
@@ -68,6 +70,62 @@ describe('CORS_ORIGINS=https://app.petsage.io,http://localhost:3000', () => {
       .expect(405, '{"detail":"Method Not Allowed"}')
       .expect('Allow', 'POST');
     await request(app.getHttpServer()).options('/nope').expect(404);
+  });
+});
+
+describe('CORS_ORIGINS=*', () => {
+  let app: TestApp['app'];
+
+  beforeAll(async () => {
+    ({ app } = await createTestApp({ settings: { CORS_ORIGINS: '*' } }));
+  });
+
+  it('allows every origin', async () => {
+    const { headers } = await request(app.getHttpServer())
+      .get('/system/healthz')
+      .set('Origin', ORIGIN)
+      .expect(200);
+    expect(headers['access-control-allow-origin']).toBe('*');
+    expect(headers).not.toHaveProperty('vary');
+  });
+
+  it("passes neither requests nor preflight requests through Express's router", async () => {
+    const { router } = app.getHttpAdapter().getInstance<Express>();
+    const handle = jest.spyOn(router as unknown as { handle(): void }, 'handle');
+    await request(app.getHttpServer())
+      .get('/system/healthz')
+      .expect(200)
+      .expect('Access-Control-Allow-Origin', '*');
+    await request(app.getHttpServer())
+      .options(ECHO)
+      .set({ Origin: ORIGIN, ...PREFLIGHT })
+      .expect(204);
+    expect(handle).toHaveBeenCalledTimes(0);
+    handle.mockRestore();
+  });
+
+  it('counts and logs preflight requests', async () => {
+    const { app, log } = await createTestApp({
+      settings: { CORS_ORIGINS: '*', LOG_LEVEL: 'info' },
+    });
+    await request(app.getHttpServer())
+      .options(ECHO)
+      .set({ Origin: ORIGIN, 'X-Request-Id': 'preflight-1', ...PREFLIGHT })
+      .expect(204)
+      .expect('X-Request-Id', 'preflight-1');
+    const completed = { method: 'OPTIONS', route: 'unmatched', statusCode: 204 };
+    expect(log).toEqual([expect.objectContaining({ ...completed, requestId: 'preflight-1' })]);
+    await request(app.getHttpServer())
+      .get('/metrics')
+      .expect(200, /^http_request_duration_seconds_count\{.*method="OPTIONS".*\} 1$/m);
+  });
+
+  it('sends no CORS headers with the rejection of a malformed request', async () => {
+    const { headers } = await request(app.getHttpServer())
+      .get('/%zz')
+      .set('Origin', ORIGIN)
+      .expect(400);
+    expect(headers).not.toHaveProperty('access-control-allow-origin');
   });
 });
 

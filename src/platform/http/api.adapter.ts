@@ -14,6 +14,7 @@ import type { Route } from '../../fast-express/route-index.js';
 import type { ConnectionTracker } from '../lifecycle/connection-tracker.js';
 import type { Settings } from '../settings/settings.js';
 import { createRouteBodyParser, sendContinueOnRead } from './body-parser.js';
+import { createCorsMiddleware } from './cors.js';
 import { securityHeaders } from './default-headers.js';
 import { handleFileErrors } from './file-errors.js';
 import { MalformedRequestHandler } from './malformed-request.handler.js';
@@ -69,8 +70,8 @@ export class ApiAdapter extends FastExpressAdapter {
   }
 
   /**
-   * Lets each request pass, in this order: the check of its head, its id, and tracking. Malformed requests are
-   * tracked too. Call it once, after `initHttpServer()`.
+   * Adds middleware that checks the head of each request, assigns its id, tracks it, rejects it if it is
+   * malformed, and applies `CORS_ORIGINS`. Call it once, after `initHttpServer()`.
    */
   track(connections: ConnectionTracker, requests: RequestTracker): void {
     const malformedRequests = new MalformedRequestHandler(this, connections, requests);
@@ -80,6 +81,9 @@ export class ApiAdapter extends FastExpressAdapter {
       requests.track,
       malformedRequests.respond,
     );
+    // Not with enableCors(), which would make every request pass Express's router.
+    const { CORS_ORIGINS } = this.settings;
+    if (CORS_ORIGINS) this.useBeforeRouting(createCorsMiddleware(CORS_ORIGINS));
     const server = this.getHttpServer() as Server;
     connections.watch(server);
     malformedRequests.watch(server);

@@ -1,8 +1,6 @@
-import type {
-  CorsOptions,
-  CorsOptionsDelegate,
-} from '@nestjs/common/interfaces/external/cors-options.interface.js';
-import type { Request } from 'express';
+import type { IncomingMessage } from 'node:http';
+import cors, { type CorsOptions } from 'cors';
+import type { ServerMiddleware } from '../../fast-express/fast-express.adapter.js';
 
 /** Headers that pages may read, beside those that the Fetch standard allows. */
 const EXPOSED_HEADERS = [
@@ -16,19 +14,19 @@ const EXPOSED_HEADERS = [
 ];
 
 /**
- * Creates the CORS options. Pages of these origins may send every request, without cookies.
+ * Creates middleware for CORS. Pages of these origins may send every request, without cookies.
  *
  * @param origins origins, or `*` for all
  */
-export function createCorsOptions(origins: string[]): CorsOptionsDelegate<Request> {
+export function createCorsMiddleware(origins: string[]): ServerMiddleware {
   const options: CorsOptions = {
     origin: origins.includes('*') ? '*' : origins,
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: 600,
   };
-  return (req, callback) => {
+  return cors<IncomingMessage>((req, callback) => {
     // An OPTIONS request that is not a preflight request is routed like any other request.
     const isPreflight = 'access-control-request-method' in req.headers;
     callback(null, { ...options, preflightContinue: !isPreflight });
-  };
+  });
 }

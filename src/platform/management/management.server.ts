@@ -11,7 +11,6 @@ import { getLiveness } from '../health/liveness.js';
 import { ReadinessController } from '../health/readiness.controller.js';
 import type { ReadinessService } from '../health/readiness.service.js';
 import { ApiAdapter } from '../http/api.adapter.js';
-import { createCorsOptions } from '../http/cors.js';
 import { ErrorFilter } from '../http/error.filter.js';
 import { RequestTracker } from '../http/request-tracker.js';
 import { ConnectionTracker } from '../lifecycle/connection-tracker.js';
@@ -103,8 +102,5 @@ function createAdapter(settings: Settings, connections: ConnectionTracker): ApiA
   const adapter = new ApiAdapter(settings);
   adapter.initHttpServer();
   adapter.track(connections, new RequestTracker(connections));
-  if (settings.CORS_ORIGINS !== undefined) {
-    adapter.enableCors(createCorsOptions(settings.CORS_ORIGINS));
-  }
   return adapter;
 }
