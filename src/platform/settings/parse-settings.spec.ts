@@ -3,6 +3,7 @@ import {
   IsArray,
   IsBoolean,
   IsInt,
+  IsObject,
   IsOptional,
   IsString,
   IsUrl,
@@ -121,6 +122,54 @@ describe('parseSettings', () => {
     expect(readErrors({ PHOTO_URL: URL, PHOTO_KEY: 'hunter2' }, [PhotoSettings])).toEqual([
       'PHOTO_KEY: must be longer than or equal to 8 characters, got a value that is not shown here',
     ]);
+  });
+
+  it('does not report a value that is a secret in another class', () => {
+    class UploadSettings {
+      @MinLength(10)
+      @IsOptional()
+      PHOTO_KEY?: string;
+    }
+    const env = { PHOTO_URL: URL, PHOTO_KEY: 'hunter2' };
+    expect(readErrors(env, [UploadSettings, PhotoSettings])).toEqual([
+      'PHOTO_KEY: must be longer than or equal to 10 characters, got a value that is not shown here',
+      'PHOTO_KEY: must be longer than or equal to 8 characters, got a value that is not shown here',
+    ]);
+  });
+
+  it('reports a value that @Transform cannot parse, without the error of @Transform', () => {
+    const parseUrl = ({ value }: { value: string }) => new globalThis.URL(value);
+    class DatabaseSettings {
+      @Secret()
+      @Transform(parseUrl)
+      @IsObject()
+      DB_URL!: object;
+
+      @Transform(parseUrl)
+      @IsObject()
+      REPLICA_URL!: object;
+
+      @WholeNumber(1, 10)
+      DB_CONNECTIONS: number = 5;
+    }
+    const env = {
+      PORT: 'http',
+      DB_URL: 'postgres//user:hunter2@h',
+      REPLICA_URL: 'replica',
+      DB_CONNECTIONS: '0',
+    };
+    expect(readErrors(env, [DatabaseSettings])).toEqual([
+      'PORT: expected a whole number from 0 to 65535, got "http"',
+      'DB_URL: the value could not be parsed, got a value that is not shown here',
+      'REPLICA_URL: the value could not be parsed, got "replica"',
+      'DB_CONNECTIONS: expected a whole number from 1 to 10, got "0"',
+    ]);
+    const url = 'postgres://localhost/pets';
+    expect(parse(DatabaseSettings, { DB_URL: url, REPLICA_URL: url })).toEqual({
+      DB_URL: new globalThis.URL(url),
+      REPLICA_URL: new globalThis.URL(url),
+      DB_CONNECTIONS: 5,
+    });
   });
 
   it('reports an invalid default', () => {

@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
 import { StartupError } from '../startup-error.js';
-import { isSecret } from './setting.decorators.js';
+import { getSecrets } from './setting.decorators.js';
 import { Settings } from './settings.js';
 
 /** The settings of features, by their class. */
@@ -27,10 +27,12 @@ export function parseSettings(env: Variables, featureClasses: Type<object>[] = [
   const variables = Object.fromEntries(
     Object.entries(env).filter(([, text]) => text !== undefined && text !== ''),
   );
+  // A variable that is a secret in one class is a secret in all.
+  const secrets = new Set([Settings, ...featureClasses].flatMap(getSecrets));
   const messages = new Set<string>();
-  const settings = parseClass(Settings, variables, messages);
+  const settings = parseClass(Settings, variables, secrets, messages);
   const featureSettings = new FeatureSettings(
-    featureClasses.map((type) => [type, parseClass(type, variables, messages)]),
+    featureClasses.map((type) => [type, parseClass(type, variables, secrets, messages)]),
   );
   if (messages.size > 0) {
     const errors = [...messages].map((message) => new StartupError(message));
@@ -43,21 +45,34 @@ export function parseSettings(env: Variables, featureClasses: Type<object>[] = [
 function parseClass<T extends object>(
   type: Type<T>,
   variables: Variables,
+  secrets: Set<string>,
   messages: Set<string>,
 ): T {
-  const values = Object.entries(variables).map(([name, text]) => {
+  const settings = new type();
+  const unparsed = new Set<string>();
+  const addMessage = (name: string, expected: string, actual: unknown) => {
+    messages.add(`${name}: ${expected}${formatActual(actual, secrets.has(name))}`);
+  };
+  for (const [name, text] of Object.entries(variables)) {
     const propertyType: unknown = Reflect.getMetadata(
       'design:type',
       type.prototype as object,
       name,
     );
-    return [name, convertText(text, propertyType)];
-  });
-  const settings = plainToInstance(type, Object.fromEntries(values));
+    try {
+      const parsed = plainToInstance(type, { [name]: convertText(text, propertyType) });
+      Object.assign(settings, { [name]: parsed[name as keyof T] });
+    } catch {
+      // The error of a @Transform() may contain the value, which may be a secret.
+      unparsed.add(name);
+      addMessage(name, 'the value could not be parsed', text);
+    }
+  }
   // `whitelist` removes what has no decorator: all other variables.
   const errors = validateSync(settings, { whitelist: true, forbidUnknownValues: false });
-  for (const error of errors) {
-    messages.add(formatError(error, variables[error.property] ?? error.value));
+  for (const error of errors.filter(({ property }) => !unparsed.has(property))) {
+    const { property, value } = error;
+    addMessage(property, formatExpected(error), variables[property] ?? value);
   }
   for (const name of Object.keys(new type())) {
     if (!(name in settings)) {
@@ -76,15 +91,15 @@ function convertText(text: string | undefined, type: unknown): unknown {
   return text;
 }
 
-function formatError({ property, constraints, target }: ValidationError, actual: unknown): string {
+function formatExpected({ property, constraints }: ValidationError): string {
   // class-validator evaluates decorators from the bottom up, and its own messages start with the property.
   const messages = Object.values(constraints ?? {})
     .reverse()
     .map((message) => message.replace(new RegExp(`^(each value )?(in )?${property} `), '$1'));
-  const expected = `${property}: ${[...new Set(messages)].join(' and ')}`;
-  if (actual === undefined) {
-    return `${expected}, but it is not set. Set it in the environment or in .env.`;
-  }
-  if (isSecret(target ?? {}, property)) return `${expected}, got a value that is not shown here`;
-  return `${expected}, got ${JSON.stringify(actual)}`;
+  return [...new Set(messages)].join(' and ');
+}
+
+function formatActual(actual: unknown, isSecret: boolean): string {
+  if (actual === undefined) return ', but it is not set. Set it in the environment or in .env.';
+  return `, got ${isSecret ? 'a value that is not shown here' : JSON.stringify(actual)}`;
 }

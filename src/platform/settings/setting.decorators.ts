@@ -1,9 +1,9 @@
-import { applyDecorators } from '@nestjs/common';
+import { applyDecorators, type Type } from '@nestjs/common';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsInt, Max, Min, ValidateBy, type ValidationArguments } from 'class-validator';
 import express from 'express';
 
-const SECRET = Symbol('secret');
+const SECRETS = Symbol('secrets');
 
 /** Validates a whole number in decimal digits. */
 export function WholeNumber(min: number, max: number) {
@@ -19,12 +19,14 @@ export function Flag() {
 /** Keeps the value of a setting out of error messages. */
 export function Secret(): PropertyDecorator {
   return (prototype, name) => {
-    Reflect.defineMetadata(SECRET, true, prototype, name);
+    const names = [...getSecrets(prototype.constructor as Type<object>), String(name)];
+    Reflect.defineMetadata(SECRETS, names, prototype);
   };
 }
 
-export function isSecret(settings: object, name: string): boolean {
-  return Reflect.hasMetadata(SECRET, settings, name);
+/** Returns the names of the properties with `@Secret()`. */
+export function getSecrets({ prototype }: Type<object>): string[] {
+  return (Reflect.getMetadata(SECRETS, prototype as object) as string[] | undefined) ?? [];
 }
 
 /** Validates that a port is not the port of another setting. 0 lets the operating system choose both. */
