@@ -3,6 +3,7 @@ import {
   IsArray,
   IsBoolean,
   IsInt,
+  IsNumber,
   IsObject,
   IsOptional,
   IsString,
@@ -172,6 +173,67 @@ describe('parseSettings', () => {
     });
   });
 
+  it('converts numbers and flags by the decorators of a property of another type', () => {
+    class NullableSettings {
+      @IsInt()
+      @IsOptional()
+      COUNT?: number | null;
+
+      @IsNumber()
+      RATE: number | undefined;
+
+      @IsBoolean()
+      ENABLED: boolean | undefined;
+
+      @Transform(({ value }: { value: string }) => value.split(',').map(Number))
+      @IsInt({ each: true })
+      WEIGHTS!: number[];
+    }
+    const env = { COUNT: '5', RATE: '.5', ENABLED: 'true', WEIGHTS: '1' };
+    expect(parse(NullableSettings, env)).toEqual({
+      COUNT: 5,
+      RATE: 0.5,
+      ENABLED: true,
+      WEIGHTS: [1],
+    });
+  });
+
+  it.each([
+    ['1e3', 1000],
+    ['-1.5E-3', -0.0015],
+    ['2.', 2],
+    ['+2', 2],
+  ])('converts %s to %d', (RATE, expected) => {
+    class RateSettings {
+      @IsNumber()
+      RATE!: number;
+    }
+    expect(parse(RateSettings, { RATE })).toEqual({ RATE: expected });
+  });
+
+  it.each(['Infinity', '0x10', '1e', '.', ' 1', '1_000'])('rejects the number %j', (RATE) => {
+    class RateSettings {
+      @IsNumber()
+      RATE!: number;
+    }
+    expect(readErrors({ RATE }, [RateSettings])).toEqual([
+      `RATE: must be a number conforming to the specified constraints, got "${RATE}"`,
+    ]);
+  });
+
+  it.each(['99999999999999999999', '-9007199254740993'])(
+    'rejects the integer %s, which a number cannot represent',
+    (ID) => {
+      class IdSettings {
+        @IsInt()
+        ID!: number;
+      }
+      expect(readErrors({ ID }, [IdSettings])).toEqual([
+        `ID: must be an integer number, got "${ID}"`,
+      ]);
+    },
+  );
+
   it('reports an invalid default', () => {
     class LimitSettings {
       @WholeNumber(1, 5)
@@ -182,12 +244,22 @@ describe('parseSettings', () => {
     ]);
   });
 
-  it('rejects a property without a decorator', () => {
+  it('rejects a property without a class-validator decorator', () => {
     class BareSettings {
       BARE_LIMIT: number = 10;
+
+      @Secret()
+      BARE_KEY!: string;
+
+      @Transform(() => 'never called')
+      BARE_NAME!: string;
     }
-    expect(readErrors({ BARE_LIMIT: '5' }, [BareSettings])).toEqual([
-      'BARE_LIMIT: BareSettings has no class-validator decorator for it. Add one such as @IsString().',
-    ]);
+    const expected = (name: string) =>
+      `${name}: BareSettings has no class-validator decorator for it. Add one such as @IsString().`;
+    const names = ['BARE_LIMIT', 'BARE_KEY', 'BARE_NAME'];
+    const env = { BARE_LIMIT: '5', BARE_KEY: 'hunter2', BARE_NAME: 'Rex' };
+    expect(readErrors(env, [BareSettings])).toEqual(names.map(expected));
+    // Nothing declares BARE_NAME while it is not set.
+    expect(readErrors({}, [BareSettings])).toEqual(names.slice(0, 2).map(expected));
   });
 });

@@ -1,6 +1,13 @@
 import type { Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
-import { validateSync, type ValidationError } from 'class-validator';
+import {
+  getMetadataStorage,
+  IS_BOOLEAN,
+  IS_INT,
+  IS_NUMBER,
+  validateSync,
+  type ValidationError,
+} from 'class-validator';
 import { StartupError } from '../startup-error.js';
 import { getSecrets } from './setting.decorators.js';
 import { Settings } from './settings.js';
@@ -53,14 +60,14 @@ function parseClass<T extends object>(
   const addMessage = (name: string, expected: string, actual: unknown) => {
     messages.add(`${name}: ${expected}${formatActual(actual, secrets.has(name))}`);
   };
-  for (const [name, text] of Object.entries(variables)) {
-    const propertyType: unknown = Reflect.getMetadata(
-      'design:type',
-      type.prototype as object,
-      name,
-    );
+  const prototype = type.prototype as object;
+  const properties = findRules(type);
+  for (const [name, rules] of properties) {
+    const text = variables[name];
+    if (text === undefined) continue;
     try {
-      const parsed = plainToInstance(type, { [name]: convertText(text, propertyType) });
+      const value = convertText(text, rules, Reflect.getMetadata('design:type', prototype, name));
+      const parsed = plainToInstance(type, { [name]: value });
       Object.assign(settings, { [name]: parsed[name as keyof T] });
     } catch {
       // The error of a @Transform() may contain the value, which may be a secret.
@@ -68,26 +75,51 @@ function parseClass<T extends object>(
       addMessage(name, 'the value could not be parsed', text);
     }
   }
-  // `whitelist` removes what has no decorator: all other variables.
-  const errors = validateSync(settings, { whitelist: true, forbidUnknownValues: false });
+  const errors = validateSync(settings, { forbidUnknownValues: false });
   for (const error of errors.filter(({ property }) => !unparsed.has(property))) {
-    const { property, value } = error;
-    addMessage(property, formatExpected(error), variables[property] ?? value);
+    const { property } = error;
+    addMessage(property, formatExpected(error), variables[property] ?? error.value);
   }
-  for (const name of Object.keys(new type())) {
-    if (!(name in settings)) {
-      messages.add(
-        `${name}: ${type.name} has no class-validator decorator for it. Add one such as @IsString().`,
-      );
-    }
+  const declared = [
+    ...Object.keys(new type()),
+    ...getSecrets(type),
+    ...Object.keys(variables).filter((name) => Reflect.hasMetadata('design:type', prototype, name)),
+  ];
+  for (const name of declared.filter((name) => !properties.has(name))) {
+    messages.add(
+      `${name}: ${type.name} has no class-validator decorator for it. Add one such as @IsString().`,
+    );
   }
   return settings;
 }
 
-/** Converts text to the type of a property. Text that does not fit is left for the validation to reject. */
-function convertText(text: string | undefined, type: unknown): unknown {
-  if (type === Number && /^-?\d+(\.\d+)?$/.test(String(text))) return Number(text);
-  if (type === Boolean && (text === 'true' || text === 'false')) return text === 'true';
+/** Returns the names of class-validator's rules of each property, without those of its elements. */
+function findRules(type: Type<object>): Map<string, Set<unknown>> {
+  const rules = new Map<string, Set<unknown>>();
+  const storage = getMetadataStorage();
+  for (const metadata of storage.getTargetValidationMetadatas(type, '', false, false)) {
+    const { propertyName, name, each } = metadata;
+    const names = rules.get(propertyName) ?? new Set();
+    rules.set(propertyName, each ? names : names.add(name));
+  }
+  return rules;
+}
+
+/**
+ * Converts text to a number or a boolean, if a rule or the type of a property requires it. Text that does not fit
+ * is left for the validation to reject.
+ */
+function convertText(text: string, rules: Set<unknown>, type: unknown): unknown {
+  if (rules.has(IS_INT)) {
+    const isRounded = Number.isInteger(Number(text)) && !Number.isSafeInteger(Number(text));
+    return /^-?\d+(\.\d+)?$/.test(text) && !isRounded ? Number(text) : text;
+  }
+  if (rules.has(IS_NUMBER) || type === Number) {
+    return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text;
+  }
+  if (rules.has(IS_BOOLEAN) || type === Boolean) {
+    return text === 'true' || text === 'false' ? text === 'true' : text;
+  }
   return text;
 }
 
