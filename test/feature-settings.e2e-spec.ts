@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Controller, Get, Module } from '@nestjs/common';
 import { LazyModuleLoader } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
 import { IsUrl, MinLength } from 'class-validator';
 import request from 'supertest';
 import { Secret, WholeNumber } from '../src/platform/settings/setting.decorators.js';
@@ -53,6 +54,18 @@ class PhotosController {
 class PhotosModule {}
 
 const REQUIRED = { BUCKET_URL: 'http://localhost:9000', BUCKET_KEY: 'correct horse' };
+
+describe('Test.createTestingModule() with a feature that has settings', () => {
+  it('injects the settings that the test provides', async () => {
+    const module = await Test.createTestingModule({ imports: [PhotosModule] })
+      .overrideProvider(BucketSettings)
+      .useValue(REQUIRED)
+      .overrideProvider(PhotoSettings)
+      .useValue({ PHOTO_LIMIT: 3 })
+      .compile();
+    expect(module.get(PhotosController).read()).toEqual({ ...REQUIRED, PHOTO_LIMIT: 3 });
+  });
+});
 
 describe('createTestApp() with a feature that has settings', () => {
   it('injects the settings of the feature and of a module that it imports', async () => {
