@@ -7,9 +7,9 @@ import { PlatformModule, type PlatformOptions } from './platform/platform.module
 
 /** Imports the platform and every feature. */
 @Module({
-  // Also imported when the features are chosen: without the smoke checks, start-up fails.
+  // Every application has the smoke checks, also in a test that chooses its features.
   imports: [SmokeTestModule],
-  // Here, because Nest scans this module first, and the filter that is registered last takes precedence.
+  // Registered in the root module, which Nest scans first. Filters of features are registered later and take precedence.
   providers: [{ provide: APP_FILTER, useClass: ErrorFilter }],
 })
 export class AppModule {

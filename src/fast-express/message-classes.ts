@@ -23,7 +23,7 @@ declare module 'node:http' {
  * Creates the request and response classes of the HTTP server:
  *
  * - Their prototypes are Express's `app.request` and `app.response`. Express sets these prototypes on
- *   every request and response, which makes V8 deoptimize both objects unless nothing changes.
+ *   every request and response. A change of the prototype makes V8 deoptimize the object.
  * - The default headers are serialized once and appended to the status line, instead of being
  *   validated, stored and serialized for each response.
  *

@@ -46,7 +46,7 @@ export class SmokeTestService {
     return getLiveness();
   }
 
-  /** System C: generated features work. This feature is one. */
+  /** System C: the feature mechanism works. */
   checkBuilder(): BuilderResponseDto {
     this.count('builder');
     return { status: 'ok', feature: 'smoke_test', message: 'PetSage builder is functional!' };

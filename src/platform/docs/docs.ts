@@ -15,8 +15,7 @@ const UI_PATH = '/docs';
 /**
  * Creates the OpenAPI document, and serves it at `/openapi.json` and `/openapi.yaml`, and Swagger UI at `/docs`.
  *
- * @throws Error that names the route, if a feature's route matches one of these paths, or that says why there
- *   is no document
+ * @throws StartupError if a route of a feature matches one of these paths, or if the document cannot be created
  */
 export function setupDocs(app: NestExpressApplication, adapter: ApiAdapter): void {
   assertNotShadowed(adapter);

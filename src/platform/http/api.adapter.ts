@@ -70,8 +70,8 @@ export class ApiAdapter extends FastExpressAdapter {
   }
 
   /**
-   * Adds middleware that checks the head of each request, assigns its id, tracks it, rejects it if it is
-   * malformed, and applies `CORS_ORIGINS`. Call it once, after `initHttpServer()`.
+   * Adds the middleware that precedes routing. It finds errors in the head of a request, assigns its id, tracks it,
+   * responds to malformed requests, and applies `CORS_ORIGINS`, in this order. Call it once, after `initHttpServer()`.
    */
   track(connections: ConnectionTracker, requests: RequestTracker): void {
     const malformedRequests = new MalformedRequestHandler(this, connections, requests);
@@ -127,7 +127,7 @@ export class ApiAdapter extends FastExpressAdapter {
     return super.reply(response, body, statusCode);
   }
 
-  /** 405 is for a path whose handlers serve other methods. Middleware of a module is not a handler. */
+  /** Returns a 405 if the path has handlers for other methods only, otherwise a 404. Middleware is not a handler. */
   private createNoMatchError(req: Request, res: Response): HttpException {
     if (req.route && this.isMiddleware(req.route as Route)) req.route = undefined;
     const method = req.method.toLowerCase();

@@ -115,8 +115,8 @@ function createBodyParser({ limit, isStrict, readsAnyType }: BodyParserOptions):
 }
 
 /**
- * Sends 100 Continue when the body is first read, whoever reads it, so that a client with `Expect: 100-continue`
- * does not send a body that is rejected unread.
+ * Sends 100 Continue when the body is first read, so that a client with `Expect: 100-continue` does not send a body
+ * that is rejected unread.
  */
 export function sendContinueOnRead(req: IncomingMessage, res: ServerResponse): void {
   const read = req._read.bind(req);

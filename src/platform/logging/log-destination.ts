@@ -65,11 +65,8 @@ interface Waiter {
  *
  * Emits `recover` with the number of dropped records when half of the backlog is free again.
  *
- * It replaces SonicBoom, pino's default destination. With SonicBoom 4.2.1 (`minLength: 1`), two tests
- * fail, because SonicBoom splits a record between a full file and the file that replaces it:
- * "reopen() writes the whole record to the new file when the old file is full" and
- * "LOG_FILE while its disk is full can be rotated, and the new file starts with a whole record".
- * See docs/decisions/log-destination.md.
+ * It replaces SonicBoom, pino's default destination, which can split a record between a full file and its
+ * successor: see docs/decisions/log-destination.md.
  */
 export class LogDestination extends EventEmitter<{ recover: [droppedRecords: number] }> {
   /** Bytes accepted and bytes written since the start of the process. */

@@ -32,7 +32,7 @@ export function createLogger(
   );
   destination.on(
     'recover',
-    // Outside of the request that is current when the destination accepts records again.
+    // The record belongs to no request, although the event can be emitted during one.
     AsyncResource.bind((dropped) => {
       logger
         .child({ context: LogDestination.name }, { level: 'warn' })
