@@ -8,7 +8,7 @@ import { formatLoad, measureLoad, REQUESTS } from './wrk.js';
 
 /** @typedef {import('./wrk.js').Request} Request */
 
-/** These peers differ from others only in what does not depend on the number of features. */
+/** Peers whose differences from the others do not depend on the number of features. */
 const EXCLUDED_PEERS = ['nest-fastify-headers', 'nest-empty'];
 
 /**

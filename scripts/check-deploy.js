@@ -30,7 +30,7 @@ const manifests = ['', 'smoke-test', 'monitoring'].flatMap(render);
 for (const manifest of manifests) await validate(manifest);
 checkTypes(manifests);
 for (const { kind, spec } of manifests) {
-  // The API server drops them, so each `kubectl apply` would report a change.
+  // The API server drops empty lists and null, so each `kubectl apply` would report a change.
   assert(!/:(\[\]|null)/.test(JSON.stringify(spec)), `${kind}: expected no empty list or null`);
 }
 

@@ -5,16 +5,16 @@ import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { basename, join } from 'node:path';
 import { createProjectCopy, linkDependencies } from '../test/fixtures/project-copy.js';
 
-/** A feature of the tests, as a developer writes it by hand. No command and no test of the platform may need its settings. */
+/** A feature as a developer writes it by hand, with required settings, which no platform test may need. */
 const HAND_WRITTEN = 'test/fixtures/features/adoptions';
 
 const copy = await createProjectCopy('petsage-with-features-');
 try {
   await linkDependencies(copy);
   addHandWrittenFeature();
-  // Removes the features that were not copied from the document, and adds the hand-written one.
+  // The copy has other features than the committed openapi.json.
   run('npm', 'run', 'openapi');
-  // The example of the documents, to prove that a reader who follows them breaks no test.
+  // The example of docs/features.md must not break a test.
   run('npm', 'run', 'feature', '--', 'pet_profile', '--description', 'Profiles of pets');
   run(
     'npm',

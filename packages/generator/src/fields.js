@@ -119,7 +119,7 @@ function formatDecorator([name, ...args], validationOptions) {
 }
 
 /**
- * Whether an argument is more than empty options, which only hold the place of another argument.
+ * Returns whether an argument is needed: empty options only precede another argument.
  *
  * @param {string} arg
  */
