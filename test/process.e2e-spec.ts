@@ -1,13 +1,14 @@
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import request from 'supertest';
 import { listen, openSocket, parseResponses } from './fixtures/http.js';
 import { itOnLinux } from './fixtures/linux.js';
 import { parseLog } from './fixtures/log-records.js';
 import { runService, startService, stopService } from './fixtures/process.js';
+import { copyBuild } from './fixtures/project.js';
 
 describe('node dist/main.js', () => {
   it('serves the application and exits with code 0 on SIGTERM', async () => {
@@ -82,7 +83,7 @@ describe('node dist/main.js', () => {
 
   it('reads .env in its working directory, after the environment', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'petsage-env-'));
-    await symlink(resolve('dist'), join(folder, 'dist'));
+    await symlink(join(await copyBuild(), 'dist'), join(folder, 'dist'));
     await writeFile(join(folder, '.env'), 'PORT=wrong\nLOG_LEVEL=loud\n');
     const { code, stderr } = await runService({ env: { LOG_LEVEL: 'error' }, cwd: folder });
     await rm(folder, { recursive: true });
