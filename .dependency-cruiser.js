@@ -47,6 +47,15 @@ export default {
       to: {},
     },
     {
+      name: 'no-dev-dependencies',
+      comment:
+        'The image does not contain the devDependencies. Run: npm install --save-prod, with the name of the package.',
+      severity: 'error',
+      from: { path: '^(src|packages/smoke-runner/src)/', pathNot: '\\.spec\\.ts$' },
+      // Types are not needed at run time.
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'platform-is-self-contained',
       comment:
         'The platform works with any set of features, so it imports only itself and libraries.',
