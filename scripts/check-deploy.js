@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { getMetadataStorage } from 'class-validator';
 import { parseAllDocuments } from 'yaml';
 
@@ -22,6 +23,16 @@ const PROJECT = join(import.meta.dirname, '..');
 const { Settings } = await import(join(PROJECT, 'dist/platform/settings/settings.js'));
 /** @type {typeof import('../src/platform/settings/parse-settings.js')} */
 const { parseSettings } = await import(join(PROJECT, 'dist/platform/settings/parse-settings.js'));
+
+/** @type {typeof import('../src/platform/features/discovery.js')} */
+const { discoverFeatures } = await import(join(PROJECT, 'dist/platform/features/discovery.js'));
+/** @type {typeof import('../src/platform/features/settings-classes.js')} */
+const { findSettingsClasses } = await import(
+  join(PROJECT, 'dist/platform/features/settings-classes.js')
+);
+
+const features = await discoverFeatures(pathToFileURL(join(PROJECT, 'dist/features/')));
+const settingsClasses = await findSettingsClasses(features);
 
 /** The words of the features, to find the names of the environment variables that they read. */
 const featureWords = readWords(join(PROJECT, 'src/features'));
@@ -51,6 +62,7 @@ for (const { kind, spec } of manifests) {
     if (each.image === container.image) checkVariables(`${kind} ${each.name}`, each);
   }
 }
+checkRequiredSettings(container);
 /** @param {string} name */
 const getSetting = (name) => {
   const found = container.env.find(
@@ -172,6 +184,26 @@ function checkVariables(title, { env = [], command = [], args = [] }) {
     );
   }
   parseSettings(Object.fromEntries(variables.map(({ name, value }) => [name, value])));
+}
+
+/**
+ * Asserts that a container has every setting that features require.
+ *
+ * @param {{ env: { name: string, value?: string, valueFrom?: object }[] }} container
+ */
+function checkRequiredSettings({ env }) {
+  const secrets = env.filter(({ valueFrom }) => valueFrom).map(({ name }) => name);
+  try {
+    parseSettings(Object.fromEntries(env.map(({ name, value }) => [name, value])), settingsClasses);
+  } catch (error) {
+    const { errors } = /** @type {AggregateError} */ (error);
+    const messages = errors.map(({ message }) => message);
+    // The values of Secrets and ConfigMaps are not known here.
+    const unexpected = messages.filter(
+      (message) => !secrets.some((name) => message.startsWith(`${name}: `)),
+    );
+    assert.deepEqual(unexpected, [], 'Add the settings of the features to deployment.yaml');
+  }
 }
 
 /**
