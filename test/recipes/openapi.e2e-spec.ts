@@ -13,6 +13,7 @@ import {
   ApiProperty,
   ApiPropertyOptional,
   ApiQuery,
+  ApiSecurity,
   ApiTags,
   getSchemaPath,
   OmitType,
@@ -264,16 +265,22 @@ describe('the OpenAPI decorators of a feature', () => {
     expect(document.paths).not.toHaveProperty(['/pets/internal']);
   });
 
-  it('declare the security scheme of @ApiBearerAuth() and @ApiBasicAuth(), if it is used', async () => {
+  it('declare the security scheme that decorators name, if it is used', async () => {
     const bearer = { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' };
     expect(document.paths['/pets']?.get).toMatchObject({ security: [{ bearer: [] }] });
     expect(document.components.securitySchemes).toEqual({ bearer });
 
-    @ApiBasicAuth()
     @Controller('basic')
     class BasicController {
       @Get()
+      @ApiBasicAuth()
       read() {
+        return {};
+      }
+
+      @Post()
+      @ApiSecurity('api_key')
+      write() {
         return {};
       }
     }
@@ -282,7 +289,10 @@ describe('the OpenAPI decorators of a feature', () => {
     class BasicModule {}
 
     const { components } = await readDocument([BasicModule]);
-    expect(components.securitySchemes).toEqual({ basic: { type: 'http', scheme: 'basic' } });
+    expect(components.securitySchemes).toEqual({
+      basic: { type: 'http', scheme: 'basic' },
+      api_key: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+    });
     expect((await readDocument([])).components).not.toHaveProperty('securitySchemes');
   });
 });

@@ -32,9 +32,16 @@ const REQUEST_ID_HEADER = {
 
 type SecuritySchemes = NonNullable<NonNullable<OpenAPIObject['components']>['securitySchemes']>;
 
-/** The schemes of `@ApiBearerAuth()` and `@ApiBasicAuth()`. Features cannot add them to the document. */
+/**
+ * The schemes of `@ApiBearerAuth()`, `@ApiBasicAuth()` and `@ApiSecurity('api_key')`. Features cannot add them to the
+ * document.
+ */
 const SECURITY_SCHEMES: SecuritySchemes =
-  new DocumentBuilder().addBearerAuth().addBasicAuth().build().components?.securitySchemes ?? {};
+  new DocumentBuilder()
+    .addBearerAuth()
+    .addBasicAuth()
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' })
+    .build().components?.securitySchemes ?? {};
 
 /**
  * Creates the OpenAPI 3.1 document of all features. Adds to each operation the responses of the platform,
