@@ -93,6 +93,12 @@ class ObjectsController {
     return { a: 1 };
   }
 
+  @Get('chunked')
+  @Header('Transfer-Encoding', 'chunked')
+  chunked() {
+    return { a: 'ä' };
+  }
+
   @Get('request')
   request(@Req() request: Request, @Res({ passthrough: true }) response: Response) {
     const { ip, protocol, hostname, path, url, originalUrl, baseUrl, query, xhr } = request;
@@ -454,6 +460,8 @@ const OBJECTS: SentRequest[] = [
     headers: { 'If-Modified-Since': 'Wed, 21 Oct 2020 07:28:00 GMT' },
   },
   { path: '/objects/passthrough' },
+  { path: '/objects/chunked' },
+  { path: '/objects/chunked', method: 'HEAD' },
   {
     path: '/objects/request?a=1&a=2&b[c]=d',
     headers: { Host: 'pets.example:80', 'X-Sent': 'yes', 'X-Requested-With': 'XMLHttpRequest' },

@@ -50,7 +50,8 @@ export function sendJson(response: Response, body: object, statusCode?: number):
   }
   if (isNotModified(response)) return response.status(HttpStatus.NOT_MODIFIED).send();
   const length = Buffer.byteLength(json);
-  response.setHeader('Content-Length', length);
+  // HTTP forbids both.
+  if (!response.hasHeader('Transfer-Encoding')) response.setHeader('Content-Length', length);
   // ASCII is the same in Latin-1, which Node encodes faster.
   return response.end(json, length === json.length ? 'latin1' : 'utf8');
 }
