@@ -623,6 +623,12 @@ describe('FastExpressAdapter', () => {
       own.get('/own', (_req, res) => res.json({ own: true }));
       own.get(['/list/a', '/list/b'], (req, res) => res.json([req.path]));
       own.get(/^\/regexp-(\d+)$/, (req: Request, res: Response) => res.json(req.params));
+      const sendPrototype = ({ params }: Request, res: Response) => {
+        res.json({ isObject: Object.getPrototypeOf(params) === Object.prototype });
+      };
+      own.get(/^\/no-groups$/, sendPrototype);
+      own.get('/no-params', sendPrototype);
+      own.get(['/no-params-a', '/no-params-b'], sendPrototype);
       own.get('/params/:id', (req, res) => res.json(req.params));
       own.param('id', (req, _res, next, id: string) => {
         req.params.id = `id ${id}`;
@@ -656,6 +662,9 @@ describe('FastExpressAdapter', () => {
       ['/own'],
       ['/list/b'],
       ['/regexp-12'],
+      ['/no-groups'],
+      ['/no-params'],
+      ['/no-params-a'],
       ['/params/12'],
       ['/several'],
       ['/twice'],

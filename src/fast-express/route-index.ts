@@ -19,7 +19,7 @@ export interface Layer {
 export interface RouteMatch {
   layer: Layer;
   route: Route;
-  /** Undefined if the path of the route is literal. */
+  /** Undefined if the path of the route is a string without parameters. */
   params?: Record<string, string>;
 }
 
@@ -74,7 +74,8 @@ export class RouteIndex {
       const { route } = layer;
       if (!route || this.middleware.has(route) || this.hasCallbacks(match.keys)) return undefined;
       if (!handlesMethod(route, method)) continue;
-      return { layer, route, params: match.keys.length > 0 ? match.params : undefined };
+      const isLiteral = typeof route.path === 'string' && match.keys.length === 0;
+      return { layer, route, params: isLiteral ? undefined : match.params };
     }
     return undefined;
   }
