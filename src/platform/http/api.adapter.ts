@@ -70,13 +70,13 @@ export class ApiAdapter extends FastExpressAdapter {
   }
 
   /**
-   * Adds the middleware that precedes routing. It finds errors in the head of a request, assigns its id, tracks it,
-   * responds to malformed requests, and applies `CORS_ORIGINS`, in this order. Call it once, after `initHttpServer()`.
+   * Adds the middleware that precedes routing. It assigns the id of a request, tracks it, responds
+   * to a malformed one, and applies `CORS_ORIGINS`, in this order. Call it once, after `initHttpServer()`.
    */
   track(connections: ConnectionTracker, requests: RequestTracker): void {
     const malformedRequests = new MalformedRequestHandler(this, connections, requests);
     this.useBeforeRouting(
-      malformedRequests.check,
+      malformedRequests.ignore,
       assignRequestId,
       requests.track,
       malformedRequests.respond,

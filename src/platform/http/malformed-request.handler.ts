@@ -24,7 +24,6 @@ const PARSER_ERRORS = new Map<string | undefined, [status: number, detail: strin
 export class MalformedRequestHandler {
   /** Connections on which a request was rejected. Further data on them is ignored. */
   private readonly rejectedSockets = new WeakSet<Socket>();
-  private readonly headErrors = new WeakMap<IncomingMessage, string>();
 
   constructor(
     private readonly adapter: FastExpressAdapter,
@@ -32,21 +31,19 @@ export class MalformedRequestHandler {
     private readonly requests: RequestTracker,
   ) {}
 
-  /** Middleware that checks the head of a request, and ignores requests after one with an error. */
-  readonly check: ServerMiddleware = (req, res, next) => {
-    if (this.rejectedSockets.has(req.socket)) return;
-    const error = normalizeTarget(req) ? findHeadError(req) : 'The request target is malformed';
-    if (error !== undefined) {
-      this.rejectedSockets.add(req.socket);
-      this.headErrors.set(req, error);
-      res.setHeader('Connection', 'close');
-    }
-    next();
+  /** Middleware that ignores requests that follow a rejected one on its connection. */
+  readonly ignore: ServerMiddleware = (req, _res, next) => {
+    if (!this.rejectedSockets.has(req.socket)) next();
   };
 
-  /** Middleware that responds to a request with an error. Follows those that {@link check} precedes. */
+  /** Middleware that responds to a malformed request. */
   readonly respond: ServerMiddleware = (req, res, next) => {
-    const detail = this.headErrors.get(req) ?? findPathError(req);
+    const headError = normalizeTarget(req) ? findHeadError(req) : 'The request target is malformed';
+    if (headError !== undefined) {
+      this.rejectedSockets.add(req.socket);
+      res.setHeader('Connection', 'close');
+    }
+    const detail = headError ?? findPathError(req);
     if (detail === undefined) next();
     else this.sendError(res, 400, detail);
   };
