@@ -115,11 +115,9 @@ export function createMessageClasses(app: Express, defaultHeaders: HeaderField[]
       return;
     }
     const names = Array.isArray(headers) ? getNames(headers) : Object.keys(headers ?? {});
-    const replaced = names.map((name) => name.toLowerCase()).filter((name) => defaults.has(name));
+    const replaced = names.filter((name) => defaults.has(name.toLowerCase()));
     const serialized =
-      replaced.length === 0
-        ? serializedDefaults
-        : serialize(defaultHeaders.filter(([name]) => !replaced.includes(name.toLowerCase())));
+      replaced.length === 0 ? serializedDefaults : serialize(omitHeaders(defaultHeaders, replaced));
     ServerResponse.prototype._storeHeader.call(this, statusLine + serialized, headers);
   }
 
@@ -136,6 +134,11 @@ function getNames(headers: unknown[]): string[] {
     .flat()
     .filter((_, i) => i % 2 === 0)
     .map(String);
+}
+
+function omitHeaders(fields: HeaderField[], names: string[]): HeaderField[] {
+  const omitted = new Set(names.map((name) => name.toLowerCase()));
+  return fields.filter(([name]) => !omitted.has(name.toLowerCase()));
 }
 
 function serialize(fields: HeaderField[]): string {

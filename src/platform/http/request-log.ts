@@ -30,7 +30,7 @@ export class RequestLog {
 
   private write(completed: CompletedRequest): void {
     const level = getLevel(completed);
-    if (level === undefined) return;
+    if (level === undefined || !this.logger.isLevelEnabled(level)) return;
     const { request, context, outcome, route, status, durationMs } = completed;
     // The 'close' event of a connection is emitted outside of the request's context.
     runInRequestContext(context, () => {
