@@ -16,12 +16,13 @@ export class AppModule {
   static forRoot(
     features: NonNullable<ModuleMetadata['imports']>,
     options: PlatformOptions,
+    creationFailed: AbortSignal,
   ): DynamicModule {
     return {
       module: AppModule,
       imports: [
         // First, so that Nest calls its shutdown hook last.
-        ManagementModule.forRoot(options.settings),
+        ManagementModule.forRoot(options.settings, creationFailed),
         PlatformModule.forRoot(options),
         ...features,
       ],

@@ -23,7 +23,10 @@ export interface AppOptions {
   optimizations?: Partial<Optimizations>;
 }
 
-/** Creates the application for production, tests and tools alike. The caller calls `init()` or `listen()`. */
+/**
+ * Creates the application for production, tests and tools alike. The caller calls `init()` or `listen()`.
+ * `MANAGEMENT_PORT` is already open, until the caller calls `close()`.
+ */
 export async function createApp(
   settings: Settings,
   {
@@ -37,8 +40,10 @@ export async function createApp(
   // Nest takes the logger and the adapter as arguments, and creates everything else.
   const logger = createLogger(settings, log, getRequestFields);
   const adapter = new ApiAdapter(settings, optimizations);
+  const creationFailed = new AbortController();
+  const platformOptions = { settings, featureSettings, log, logger };
   const app = await NestFactory.create<NestExpressApplication>(
-    AppModule.forRoot(features, { settings, featureSettings, log, logger }),
+    AppModule.forRoot(features, platformOptions, creationFailed.signal),
     adapter,
     {
       abortOnError: false,
@@ -47,7 +52,10 @@ export async function createApp(
       logger: createNestLogger(logger),
       routeConflictPolicy: { duplicate: 'error' },
     },
-  );
+  ).catch((error: unknown) => {
+    creationFailed.abort();
+    throw error;
+  });
   app.enableVersioning({ type: VersioningType.URI });
   if (settings.DOCS) {
     adapter.onRoutesRegistered(() => {

@@ -148,6 +148,24 @@ describe('MANAGEMENT_PORT', () => {
     await expect(fetch(`${url}/metrics`)).rejects.toThrow();
   });
 
+  it('is closed if the application cannot be created', async () => {
+    const [settings, url] = await chooseManagementPort();
+    const isOpen = () =>
+      fetch(url).then(
+        () => true,
+        () => false,
+      );
+    const connect = async () => {
+      await waitFor(isOpen);
+      throw new Error('no store');
+    };
+    @Module({ providers: [{ provide: 'STORE', useFactory: connect }] })
+    class StoreModule {}
+    const created = createTestApp({ settings, features: [StoreModule] });
+    await expect(created).rejects.toThrow('no store');
+    await waitFor(async () => !(await isOpen()));
+  });
+
   it('does not delay the shutdown with open connections', async () => {
     const [service, managementUrl] = await startWithManagementPort();
     const idle = await openSocket({ url: managementUrl });

@@ -8,7 +8,8 @@ import { ManagementServer } from './management.server.js';
 /** Serves metrics and probes on `MANAGEMENT_PORT`, if it is set. */
 @Module({})
 export class ManagementModule {
-  static forRoot({ MANAGEMENT_PORT }: Settings): DynamicModule {
+  /** @param creationFailed closes the port, because Nest calls no shutdown hook then */
+  static forRoot({ MANAGEMENT_PORT }: Settings, creationFailed: AbortSignal): DynamicModule {
     if (MANAGEMENT_PORT === undefined) return { module: ManagementModule };
     return {
       module: ManagementModule,
@@ -21,7 +22,7 @@ export class ManagementModule {
           // Not in onModuleInit(), which waits for the asynchronous providers of all features.
           useFactory: async (...dependencies: ConstructorParameters<typeof ManagementServer>) => {
             const server = new ManagementServer(...dependencies);
-            await server.listen(MANAGEMENT_PORT);
+            await server.listen(MANAGEMENT_PORT, creationFailed);
             return server;
           },
         },

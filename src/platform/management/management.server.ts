@@ -74,17 +74,18 @@ export class ManagementServer implements OnApplicationShutdown {
    * Listens before the providers of features are created, so that a slow start does not fail the liveness
    * probe.
    *
+   * @param signal closes the port when it is aborted
    * @throws StartupError if the port is in use
    */
-  async listen(port: number): Promise<void> {
-    const { HOST } = this.settings;
+  async listen(port: number, signal: AbortSignal): Promise<void> {
+    const { HOST: host } = this.settings;
     try {
       // Without SO_REUSEPORT, because each process has metrics of its own.
-      await once(this.server.listen(port, HOST), 'listening');
+      await once(this.server.listen({ port, host, signal }), 'listening');
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       throw new StartupError(
-        `Cannot listen on ${HOST}:${port} (${code}). Set MANAGEMENT_PORT to a port that is free.`,
+        `Cannot listen on ${host}:${port} (${code}). Set MANAGEMENT_PORT to a port that is free.`,
         { cause: error },
       );
     }
