@@ -33,10 +33,11 @@ function createFeature(number) {
   return { module: ItemsController, controllers: [ItemsController] };
 }
 
-const { settings } = parseSettings(process.env);
+const { settings, featureSettings } = parseSettings(process.env);
 const log = await openLogDestination(settings);
 const app = await createApp(settings, {
   log,
+  featureSettings,
   features: Array.from({ length: 30 }, (_, index) => createFeature(index + 1)),
   optimizations: Object.fromEntries(process.argv.slice(2).map((name) => [name, false])),
 });

@@ -11,12 +11,13 @@ const { discoverFeatures } = await import('../dist/platform/features/discovery.j
 const { openLogDestination } = await import('../dist/platform/logging/log-output.js');
 const { parseSettings } = await import('../dist/platform/settings/parse-settings.js');
 const { formatStartupError } = await import('../dist/platform/startup-error.js');
-const { settings } = parseSettings({ LOG_LEVEL: 'silent' });
+// A preview creates no providers, so it needs no settings of features.
+const { settings, featureSettings } = parseSettings({ LOG_LEVEL: 'silent' });
 let source = '';
 try {
   const log = await openLogDestination(settings);
   const features = await discoverFeatures(new URL('../dist/features/', import.meta.url));
-  const app = await createApp(settings, { log, features, preview: true });
+  const app = await createApp(settings, { log, features, featureSettings, preview: true });
   await app.init();
   source = `${JSON.stringify(await createOpenApiDocument(app), null, 2)}\n`;
   await app.close();

@@ -8,15 +8,15 @@ import { ApiAdapter } from './platform/http/api.adapter.js';
 import { getRequestFields } from './platform/http/request-context.js';
 import type { LogDestination } from './platform/logging/log-destination.js';
 import { createLogger, createNestLogger } from './platform/logging/logger.js';
-import { FeatureSettings } from './platform/settings/parse-settings.js';
+import type { FeatureSettings } from './platform/settings/parse-settings.js';
 import type { Settings } from './platform/settings/settings.js';
 
 export interface AppOptions {
   log: LogDestination;
   /** The modules of the features. The smoke checks are always part of the application. */
   features: NonNullable<ModuleMetadata['imports']>;
-  /** The parsed settings of the features. `preview` needs none. */
-  featureSettings?: FeatureSettings;
+  /** The parsed settings of the features. */
+  featureSettings: FeatureSettings;
   /** Creates no providers and controllers, for tools that only read the OpenAPI document. */
   preview?: boolean;
   /** Parts of the HTTP adapter to switch off, for the benchmark. */
@@ -29,13 +29,7 @@ export interface AppOptions {
  */
 export async function createApp(
   settings: Settings,
-  {
-    log,
-    features,
-    featureSettings = new FeatureSettings(),
-    preview = false,
-    optimizations,
-  }: AppOptions,
+  { log, features, featureSettings, preview = false, optimizations }: AppOptions,
 ): Promise<NestExpressApplication> {
   // Nest takes the logger and the adapter as arguments, and creates everything else.
   const logger = createLogger(settings, log, getRequestFields);
