@@ -1,4 +1,5 @@
-import { Controller, Get, Module, type Type } from '@nestjs/common';
+import { jest } from '@jest/globals';
+import { Controller, Get, Logger, Module, type Type } from '@nestjs/common';
 import {
   ApiExtraModels,
   ApiProperty,
@@ -69,6 +70,17 @@ describe('start-up', () => {
     );
     // The document is not created.
     await createTestApp({ features: createFeatures(), settings: { DOCS: 'false' } });
+  });
+
+  it('logs a warning of a DTO instead of being aborted', async () => {
+    const warn = jest.spyOn(Logger, 'warn');
+    const type = () => {
+      Logger.warn('resolving', 'PetDto');
+      return String;
+    };
+    await createTestApp({ features: [createFeature('cats', createDto('Pet', { type }))] });
+    expect(warn).toHaveBeenCalledWith('resolving', 'PetDto');
+    warn.mockRestore();
   });
 
   it('accepts a DTO that two features share, and equal DTOs of one name', async () => {

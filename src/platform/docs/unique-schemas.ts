@@ -40,8 +40,12 @@ export class UniqueSchemas {
  *   `@nestjs/swagger` only logs a warning
  */
 export function rejectDuplicateSchemas(module: Type, create: () => OpenAPIObject): OpenAPIObject {
-  const { warn } = Logger as { warn: typeof Logger.warn };
-  Logger.warn = (message: unknown) => {
+  const { warn } = Logger as { warn: (...args: unknown[]) => void };
+  Logger.warn = (message: unknown, ...params: unknown[]) => {
+    if (!String(message).startsWith('Duplicate DTO detected')) {
+      warn.call(Logger, message, ...params);
+      return;
+    }
     throw new StartupError(`${module.name}: ${String(message).split('\n')[0]} ${SOLUTION}`);
   };
   try {
