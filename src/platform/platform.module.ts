@@ -1,7 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { HealthModule } from './health/health.module.js';
-import { HttpModule } from './http/http.module.js';
+import { PlatformHttpModule } from './http/platform-http.module.js';
 import { LifecycleModule } from './lifecycle/lifecycle.module.js';
 import type { LogDestination } from './logging/log-destination.js';
 import { LoggingModule } from './logging/logging.module.js';
@@ -27,7 +27,7 @@ export class PlatformModule {
       imports: [
         LoggingModule.forRoot(logger, log),
         LifecycleModule,
-        HttpModule,
+        PlatformHttpModule,
         HealthModule,
         MetricsModule.forRoot(settings),
       ],
@@ -35,7 +35,7 @@ export class PlatformModule {
         { provide: Settings, useValue: settings },
         { provide: FeatureSettings, useValue: featureSettings },
       ],
-      exports: [Settings, FeatureSettings, LifecycleModule, HttpModule],
+      exports: [Settings, FeatureSettings, LifecycleModule, PlatformHttpModule],
     };
   }
 }

@@ -19,7 +19,7 @@ import { WelcomeController } from './welcome.controller.js';
   providers: [HeaderPropagationService, RequestLog, RequestTracker],
   exports: [HeaderPropagationService, RequestTracker],
 })
-export class HttpModule implements OnModuleInit {
+export class PlatformHttpModule implements OnModuleInit {
   constructor(
     discovery: DiscoveryService,
     private readonly adapterHost: HttpAdapterHost<ApiAdapter>,
