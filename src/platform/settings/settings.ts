@@ -36,7 +36,7 @@ export class Settings {
   @Matches(/^[\w.:-]+$/, { message: 'expected an IP address or a host name' })
   HOST: string = '0.0.0.0';
 
-  /** TCP port of `/metrics`, and a second one of the probes and `/system/info`. Unset means `PORT`. */
+  /** TCP port for metrics and probes. Unset: the main port serves them. */
   @WholeNumber(0, 65_535)
   @OtherPortThan('PORT')
   @IsOptional()
