@@ -52,7 +52,7 @@ export async function createApp(
   });
   app.enableVersioning({ type: VersioningType.URI });
   if (settings.DOCS) {
-    adapter.onRoutesRegistered(() => {
+    adapter.setLastRoutes(() => {
       setupDocs(app, adapter);
     });
   }

@@ -186,7 +186,7 @@ beforeAll(async () => {
     prepare: (prepared) => {
       const adapter = getAdapter(prepared);
       adapter.useBeforeRouting(middleware('first'), middleware('second'));
-      adapter.onRoutesRegistered(() => {
+      adapter.setLastRoutes(() => {
         prepared.use('/object', middleware('after the response'));
         prepared.use('/last', (_req: Request, res: Response) => res.json({ last: true }));
       });
@@ -350,7 +350,7 @@ describe('ApiAdapter without middleware', () => {
       features: [HandlersModule],
       prepare: (prepared) => {
         const adapter = getAdapter(prepared);
-        adapter.onRoutesRegistered(() => {
+        adapter.setLastRoutes(() => {
           prepared.use('/next', (_req: Request, res: Response) => res.json({ after: 'next()' }));
         });
         // Nest's types declare only one handler.

@@ -2,7 +2,7 @@ import { type Express, type Request, type Response, Router } from 'express';
 import { getLayers, type Layer, type RouteMatch } from './route-index.js';
 
 /** Calls the handlers of a route as Express does, without Express's router. */
-export function callRoute(
+export function dispatchDirectly(
   app: Express,
   { layer, route, params }: RouteMatch,
   req: Request,

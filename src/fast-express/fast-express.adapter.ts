@@ -4,7 +4,7 @@ import { createServer as createHttpsServer, type ServerOptions } from 'node:http
 import { type NestApplicationOptions, type RequestMethod } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import express, { type Express, type Request, type Response } from 'express';
-import { callRoute } from './direct-dispatch.js';
+import { dispatchDirectly } from './direct-dispatch.js';
 import { isJsonBody, sendJson } from './json-response.js';
 import { createMessageClasses, type HeaderField, isReceived } from './message-classes.js';
 import { getLayers, type Route, RouteIndex } from './route-index.js';
@@ -207,7 +207,7 @@ export class FastExpressAdapter extends ExpressAdapter {
       !this.hasRequestHooks &&
       !expressRequests.start.hasSubscribers;
     const match = isDirect ? this.routes.find(req.method, getPath(req.url)) : undefined;
-    if (match) callRoute(app, match, req, res);
+    if (match) dispatchDirectly(app, match, req, res);
     else app(req, res);
   }
 }

@@ -1,4 +1,4 @@
-import { type NextFunction, type Request, type Response, Router } from 'express';
+import type { NextFunction, Request, Response, Router } from 'express';
 
 /** A route of Express. */
 export interface Route {
@@ -148,12 +148,6 @@ export class RouteIndex {
 /** Returns the middleware and the routes of a router. */
 export function getLayers(router: Router): Layer[] {
   return router.stack as unknown as Layer[];
-}
-
-/** Returns whether a path matches a pattern of Express. */
-export function matchesPath(pattern: string, path: string): boolean {
-  const [layer] = getLayers(Router().all(pattern, () => undefined));
-  return Boolean(layer?.match(path));
 }
 
 function handlesMethod({ methods }: Route, method: string): boolean {

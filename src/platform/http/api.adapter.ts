@@ -64,8 +64,8 @@ export class ApiAdapter extends FastExpressAdapter {
     }
   }
 
-  /** Calls a function after the routes of all controllers are registered, to add routes that are matched last. */
-  onRoutesRegistered(addLastRoutes: () => void): void {
+  /** Sets the function that adds the last routes, after those of all controllers. Replaces the previous one. */
+  setLastRoutes(addLastRoutes: () => void): void {
     this.addLastRoutes = addLastRoutes;
   }
 

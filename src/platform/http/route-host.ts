@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { HOST_METADATA } from '@nestjs/common/constants.js';
-import { matchesPath, type Route } from '../../fast-express/route-index.js';
+import { Router } from 'express';
+import { getLayers, type Route } from '../../fast-express/route-index.js';
 import { findRouteHandlers } from './route-handlers.js';
 
 /**
@@ -30,5 +31,6 @@ type HostPattern = string | RegExp | (string | RegExp)[];
 function matchesHost(pattern: string | RegExp, hostname: string): boolean {
   if (typeof pattern !== 'string') return hostname.search(pattern) !== -1;
   // Patterns of hosts and paths have the same syntax.
-  return matchesPath(`/${pattern}`, `/${hostname}`);
+  const [layer] = getLayers(Router().all(`/${pattern}`, () => undefined));
+  return Boolean(layer?.match(`/${hostname}`));
 }
