@@ -12,7 +12,7 @@ import addFormats from 'ajv-formats';
 import { ResponseError, RunError } from './run-error.js';
 
 /** The `x-smoke-test` extension of an operation. */
-export interface SmokeTest {
+interface SmokeTest {
   /** The response field that holds the current time. */
   now?: string;
   /** For each of these request fields: the response field that returns the same value. */

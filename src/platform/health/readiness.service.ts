@@ -23,7 +23,7 @@ const MAX_REASON_LENGTH = 1000;
 
 const STATES: unknown[] = ['up', 'degraded', 'down'];
 
-export type ReadinessState = 'up' | 'degraded' | 'down';
+type ReadinessState = 'up' | 'degraded' | 'down';
 
 export interface ReadinessReport {
   status: 'ok' | 'degraded' | 'error' | 'draining';

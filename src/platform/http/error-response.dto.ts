@@ -8,7 +8,7 @@ export class HttpErrorDto {
 
 /** One validation error in FastAPI's format. */
 @ApiSchema({ name: 'ValidationError' })
-export class ValidationErrorDto {
+class ValidationErrorDto {
   @ApiProperty({
     title: 'Error Type',
     description: 'Machine-readable error type.',

@@ -28,7 +28,7 @@ export interface LogOutput {
 /** A log record did not reach its destination in time. The message states the reason. */
 export class LogDeliveryError extends Error {}
 
-export interface LogState {
+interface LogState {
   /** Error code of the last write, such as `ENOSPC`, or `undefined` if it succeeded. */
   lastError: string | undefined;
   backlogBytes: number;

@@ -20,7 +20,7 @@ export interface RuleContainer {
 }
 
 /** A condition of `@IsOptional`, of `@ValidateIf`, or of a rule's option `validateIf`. */
-export type Condition = (dto: object, value: unknown) => boolean;
+type Condition = (dto: object, value: unknown) => boolean;
 
 export interface Rule {
   name: string;
