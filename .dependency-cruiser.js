@@ -2,16 +2,17 @@
 
 /** The layers of src/platform, from the bottom up. A layer imports only from the layers below it. */
 const PLATFORM_LAYERS = [
-  ['settings/'],
+  // All files of src/platform itself, except that which imports the modules.
+  ['settings/', '(?!platform\\.module\\.)[^/]+$'],
   ['lifecycle/'],
   ['logging/'],
   ['http/'],
   ['docs/', 'health/', 'metrics/', 'management/'],
-  ['features/'],
+  ['features/', 'platform\\.module\\.ts$'],
 ];
 
 /** A regular expression that matches every file of some platform layers. */
-const matchLayers = (layers) => `^src/platform/(${layers.flat().join('|').replaceAll('.', '\\.')})`;
+const matchLayers = (layers) => `^src/platform/(${layers.flat().join('|')})`;
 
 /** Where execution starts: the programs, the schematic, and the features, which are discovered. */
 const ENTRY_POINTS =
@@ -70,6 +71,13 @@ export default {
       from: { path: '^src/fast-express/' },
       to: { path: '^src/', pathNot: '^src/fast-express/' },
     },
+    {
+      name: 'fast-express-is-for-http',
+      comment: 'Only the HTTP layer and the application use the HTTP adapter library.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(fast-express/|platform/http/|app\\.ts$)' },
+      to: { path: '^src/fast-express/' },
+    },
     ...PLATFORM_LAYERS.slice(0, -1).map((layer, index) => ({
       name: `platform-layers: ${layer.join(', ')}`,
       comment: 'A layer of the platform imports only from the layers below it.',
@@ -83,6 +91,16 @@ export default {
       severity: 'error',
       from: { path: '^src/features/' },
       to: { path: '^src/', pathNot: '^src/(platform|features)/' },
+    },
+    {
+      name: 'features-use-no-composition',
+      comment:
+        'These files create the application. A feature imports decorators, services, settings, and DTOs.',
+      severity: 'error',
+      from: { path: '^src/features/' },
+      to: {
+        path: '^src/platform/((docs|features|management)/|http/(api\\.adapter|platform-http\\.module)\\.ts$|platform\\.module\\.ts$)',
+      },
     },
     {
       name: 'features-are-independent',
