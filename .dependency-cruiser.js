@@ -7,16 +7,19 @@ const PLATFORM_LAYERS = [
   ['lifecycle/'],
   ['logging/'],
   ['http/'],
-  ['docs/', 'health/', 'metrics/', 'management/'],
+  ['docs/', 'health/', 'metrics/', 'management/', 'auth/'],
   ['features/', 'platform\\.module\\.ts$'],
 ];
 
 /** A regular expression that matches every file of some platform layers. */
 const matchLayers = (layers) => `^src/platform/(${layers.flat().join('|')})`;
 
-/** Where execution starts: the programs, the schematic, and the features, which are discovered. */
+/**
+ * Where execution starts: the programs, the schematic, the features, which are discovered, and what only features
+ * import.
+ */
 const ENTRY_POINTS =
-  '^(src/(main|features/[^/]+/[^/]+\\.module)|packages/[^/]+/src/(main|factory))\\.[jt]s$';
+  '^(src/(main|(features/[^/]+|platform/auth)/[^/]+\\.(module|decorator))|packages/[^/]+/src/(main|factory))\\.[jt]s$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {

@@ -23,8 +23,8 @@ const DESCRIPTIONS: Record<string, string> = {
 };
 
 /**
- * Adds the responses of the platform to an operation: 422 if it has a body or a parameter, and `default` for
- * every status that it does not document. What its author documents stays. An error that the author
+ * Adds the responses of the platform to an operation: 401 if it requires credentials, 403 if it requires scopes,
+ * 422 if it has a body or a parameter, and `default` for every status that it does not document. What its author documents stays. An error that the author
  * documents without a type has the error schema, and becomes a reference to a shared response if it has no
  * description either.
  *
@@ -33,6 +33,12 @@ const DESCRIPTIONS: Record<string, string> = {
 export function addErrorResponses(operation: OperationObject, shared: Responses): void {
   const hasInput = operation.requestBody !== undefined || operation.parameters?.length;
   const { responses } = operation;
+  const requirements = operation.security ?? [];
+  const requiresScopes = requirements.some((each) => Object.values(each).flat().length > 0);
+  // An empty requirement makes credentials optional.
+  const isPublic = requirements.length === 0 || requirements.some((each) => isEmpty(each));
+  if (!isPublic) responses[HttpStatus.UNAUTHORIZED] ??= { description: '' };
+  if (requiresScopes) responses[HttpStatus.FORBIDDEN] ??= { description: '' };
   if (hasInput) responses[VALIDATION_ERROR] ??= { description: '' };
   responses.default ??= { description: '' };
   for (const [status, response] of Object.entries(responses as Responses)) {
@@ -68,6 +74,10 @@ const SHARED_NAMES = new Map(
       key.toLowerCase().replace(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase()),
     ]),
 );
+
+function isEmpty(value: object): boolean {
+  return Object.keys(value).length === 0;
+}
 
 /** Returns whether the author only named the status, as in `@ApiNotFoundResponse()`. */
 function isUndescribed(response: ResponseObject): boolean {

@@ -90,6 +90,7 @@ export function createOpenApiDocument(app: NestExpressApplication): OpenAPIObjec
     Object.assign(webhooks, part.webhooks);
     for (const operation of listOperations(part.paths)) {
       const { definition } = operation;
+      mergeTokenRequirements(definition);
       addErrorResponses(definition, shared.responses as Responses);
       addExamples(definition, { ...schemas, ...commonSchemas });
       addRequestIdHeader(definition.responses as Responses);
@@ -148,6 +149,18 @@ function findSecuritySchemes(operations: Operation[]): SecuritySchemes {
   return Object.fromEntries(
     Object.entries(SECURITY_SCHEMES).filter(([name]) => required.has(name)),
   );
+}
+
+/** Merges the tokens that a controller and its handler require into one, with the scopes of both. */
+function mergeTokenRequirements(operation: OperationObject): void {
+  const { security = [] } = operation;
+  const tokens = security.filter(({ bearer }) => bearer);
+  if (tokens.length < 2) return;
+  const scopes = new Set(tokens.flatMap(({ bearer = [] }) => bearer));
+  operation.security = [
+    { bearer: [...scopes] },
+    ...security.filter((requirement) => !tokens.includes(requirement)),
+  ];
 }
 
 /** Removes the type of `input`, because decorators cannot declare a property of any type. */

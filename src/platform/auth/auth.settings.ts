@@ -1,0 +1,88 @@
+import { Transform } from 'class-transformer';
+import {
+  ArrayNotEmpty,
+  IsIn,
+  Matches,
+  IsOptional,
+  IsString,
+  ValidateBy,
+  ValidateIf,
+} from 'class-validator';
+
+/** Values of `NODE_ENV` with which the service may create its own key. Unset counts as `development`. */
+const DEVELOPMENT_ENVIRONMENTS = ['development', 'test'];
+
+/** The asymmetric algorithms of RFC 7518 and RFC 8037. */
+const ALGORITHMS = [
+  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
+  ...['ES256', 'ES384', 'ES512', 'EdDSA'],
+];
+
+const LOOPBACK_HOST = /^(localhost|127\.[\d.]+|\[::1\])$/;
+
+/** Validates an https URL, or an http URL of the loopback interface. */
+function SecureUrl({ allowsQuery }: { allowsQuery: boolean }) {
+  const validate = (value: unknown) =>
+    isSecureUrl(value) && (allowsQuery || !String(value).includes('?'));
+  return ValidateBy(
+    { name: 'secureUrl', validator: { validate } },
+    { message: 'expected an https URL such as https://id.example.com (http on loopback only)' },
+  );
+}
+
+/** Returns whether keys may be read from a URL. */
+export function isSecureUrl(value: unknown): boolean {
+  // The parser of URLs removes white space.
+  if (typeof value !== 'string' || /\s/.test(value) || !URL.canParse(value)) return false;
+  const { protocol, hostname, username, password, hash } = new URL(value);
+  const isSecure = protocol === 'https:' || (protocol === 'http:' && LOOPBACK_HOST.test(hostname));
+  return isSecure && username + password + hash === '';
+}
+
+/** Settings of `AuthModule`. */
+export class AuthSettings {
+  /** The environment. `development` and `test` allow to run without an identity provider. */
+  @IsString()
+  NODE_ENV: string = 'development';
+
+  /**
+   * The identity provider: the claim `iss` of its tokens. Unset, and with `NODE_ENV` unset, `development` or
+   * `test`, the service verifies tokens of `npm run token`.
+   */
+  @ValidateIf(requiresIssuer)
+  @SecureUrl({ allowsQuery: false })
+  AUTH_ISSUER?: string;
+
+  /** The claim `aud` that tokens must contain: this API, as the identity provider names it. */
+  @ValidateIf(requiresIssuer)
+  @Matches(/^\S+$/, {
+    message: 'expected the audience of the tokens, such as https://api.petsage.io',
+  })
+  AUTH_AUDIENCE?: string;
+
+  /** URL of the keys (JWKS). Unset means `jwks_uri` of the issuer's discovery document. */
+  @IsOptional()
+  @SecureUrl({ allowsQuery: true })
+  AUTH_JWKS_URL?: string;
+
+  /** Algorithms of signatures that are accepted. */
+  @Transform(({ value }: { value: unknown }) =>
+    typeof value === 'string' ? value.split(',') : value,
+  )
+  @ArrayNotEmpty()
+  @IsIn(ALGORITHMS, { each: true, message: `expected algorithms of ${ALGORITHMS.join(',')}` })
+  AUTH_ALGORITHMS: string[] = ['RS256', 'ES256', 'EdDSA'];
+
+  /** Folder of the files that the service creates in development. */
+  @IsString()
+  DATA_DIR: string = './data';
+}
+
+function requiresIssuer(settings: AuthSettings): boolean {
+  return (
+    !DEVELOPMENT_ENVIRONMENTS.includes(settings.NODE_ENV) ||
+    settings.AUTH_ISSUER !== undefined ||
+    settings.AUTH_AUDIENCE !== undefined ||
+    settings.AUTH_JWKS_URL !== undefined
+  );
+}
