@@ -8,8 +8,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { createServer as createTlsServer } from 'node:tls';
+import { Controller, Get, Module } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { AuthModule } from '../src/platform/auth/auth.module.js';
+import { Authenticated } from '../src/platform/auth/authenticated.decorator.js';
+import { createTestApp } from './fixtures/app.js';
 import { type Exit, type Service, startService, stopService } from './fixtures/process.js';
+import { createToken } from './fixtures/tokens.js';
 
 const OLD_REVISION = 'aaaaaaaaaa';
 const NEW_REVISION = 'bbbbbbbbbb';
@@ -197,6 +202,7 @@ describe('petsage-smoke', () => {
         passed('HEAD', '/system/healthz', '-I'),
       ],
       skipped: [],
+      skippedWithoutCredentials: [],
       startedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string,
       durationMs: anyNumber,
     });
@@ -370,6 +376,38 @@ describe('petsage-smoke', () => {
     await writeFile(file, 'Accept: application/json\nX-Status: status\n');
     const result = await runSmoke([service.url, '--header', `@${file}`]);
     expect(getLines(result).at(-1)).toBe(`${PROBES.length} passed in`);
+  });
+
+  describe('with operations that require credentials', () => {
+    @Controller('protected')
+    class ProtectedController {
+      @Get()
+      @Authenticated()
+      find() {
+        return {};
+      }
+    }
+
+    @Module({ imports: [AuthModule], controllers: [ProtectedController] })
+    class ProtectedModule {}
+
+    it('skips them without a token, and says how many', async () => {
+      const { app } = await createTestApp({ features: [ProtectedModule] });
+      const { code, stdout } = await runSmoke([await app.getUrl()]);
+      expect(stdout).toContain(
+        '\n- GET /protected skipped: requires credentials\n1 skipped because they require credentials. Set SMOKE_TOKEN or --header.\n',
+      );
+      expect(code).toBe(0);
+    });
+
+    it('calls them with a token', async () => {
+      const { app } = await createTestApp({ features: [ProtectedModule] });
+      const header = `Authorization: Bearer ${await createToken(app, { sub: 'smoke-test' })}`;
+      const { code, stdout } = await runSmoke(['--header', header, await app.getUrl()]);
+      expect(stdout).toMatch(/^✓ GET \/protected /m);
+      expect(stdout).not.toContain('requires credentials');
+      expect(code).toBe(0);
+    });
   });
 
   describe('--logs', () => {

@@ -16,6 +16,7 @@ const report: Report = {
   outcome: 'passed',
   results: [],
   skipped: [],
+  skippedWithoutCredentials: [],
   startedAt: '2026-01-31T12:00:00.000Z',
   durationMs: 1234,
 };
@@ -81,10 +82,18 @@ describe('ConsoleReporter', () => {
   it('prints a summary', async () => {
     const results = [passed, failed];
     const lines = await printLines((reporter) => {
-      reporter.printSummary({ ...report, results, skipped: ['POST /pets'], error: 'expected c' });
+      reporter.printSummary({
+        ...report,
+        results,
+        skipped: ['POST /pets'],
+        skippedWithoutCredentials: ['GET /pets'],
+        error: 'expected c',
+      });
     });
     expect(lines).toEqual([
       '- POST /pets skipped: not known to be safe to call',
+      '- GET /pets skipped: requires credentials',
+      '1 skipped because they require credentials. Set SMOKE_TOKEN or --header.',
       '✗ expected c',
       '1 passed, 1 failed in 1.23 s',
     ]);

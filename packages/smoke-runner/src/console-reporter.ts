@@ -32,9 +32,17 @@ export class ConsoleReporter {
 
   /** Only the summary of a run that passed is green. */
   printSummary(report: Report): void {
-    const { outcome, error, skipped } = report;
+    const { outcome, error, skipped, skippedWithoutCredentials } = report;
     for (const name of skipped) {
       this.printLine(`- ${name} ${this.style('dim', 'skipped: not known to be safe to call')}`);
+    }
+    for (const name of skippedWithoutCredentials) {
+      this.printLine(`- ${name} ${this.style('dim', 'skipped: requires credentials')}`);
+    }
+    if (skippedWithoutCredentials.length > 0) {
+      this.printLine(
+        `${skippedWithoutCredentials.length} skipped because they require credentials. Set SMOKE_TOKEN or --header.`,
+      );
     }
     if (error !== undefined) this.printLine(`${this.style('red', '✗')} ${error}`);
     const color = outcome === 'passed' ? 'green' : 'red';

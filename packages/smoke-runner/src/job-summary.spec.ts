@@ -7,6 +7,7 @@ const report: Report = {
   info: { version: '1.0.0', revision: 'abcdef0' },
   results: [{ name: 'GET /', failures: [], durationMs: 1, curl: 'curl /' }],
   skipped: [],
+  skippedWithoutCredentials: [],
   startedAt: '2026-01-31T12:00:00.000Z',
   durationMs: 1234,
 };
@@ -18,6 +19,7 @@ describe('formatJobSummary', () => {
 <p><code>http://localhost:8000: version 1.0.0, revision abcdef0</code></p>
 <details><summary>1 passed</summary><table><tr><td><code>GET /</code></td><td>1 ms</td><td></td></tr></table></details>
 <details><summary>0 skipped: not known to be safe to call</summary></details>
+<details><summary>0 skipped: require credentials</summary></details>
 
 `);
   });
@@ -35,6 +37,7 @@ describe('formatJobSummary', () => {
       info: { version: '<script>', revision: '**b**' },
       results: [...report.results, failed],
       skipped: ['POST /<i>', 'PUT /'],
+      skippedWithoutCredentials: ['GET /<u>'],
       error: 'expected <c>',
     });
     expect(summary).toBe(`### ❌ Smoke test: 1 passed, 1 failed in 1.23 s
@@ -43,6 +46,7 @@ describe('formatJobSummary', () => {
 <table><tr><td><code>HEAD /&#60;b&#62;</code></td><td>2 ms</td><td><code>expected a, got &#60;/code&#62; &#38; @cat</code><br><code>expected b</code><br><code>curl -I '/&#60;b&#62;'</code></td></tr></table>
 <details><summary>1 passed</summary><table><tr><td><code>GET /</code></td><td>1 ms</td><td></td></tr></table></details>
 <details><summary>2 skipped: not known to be safe to call</summary><code>POST /&#60;i&#62;</code><br><code>PUT /</code></details>
+<details><summary>1 skipped: require credentials</summary><code>GET /&#60;u&#62;</code></details>
 
 `);
   });

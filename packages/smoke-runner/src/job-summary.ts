@@ -6,7 +6,7 @@ import { formatCounts, formatTarget, type ProbeResult, type Report } from './rep
  * effect, and in `<code>`, in which GitHub creates no links.
  */
 export function formatJobSummary(report: Report): string {
-  const { outcome, results, error, skipped } = report;
+  const { outcome, results, error, skipped, skippedWithoutCredentials } = report;
   const failed = results.filter(({ failures }) => failures.length > 0);
   const passed = results.filter(({ failures }) => failures.length === 0);
   return [
@@ -15,6 +15,10 @@ export function formatJobSummary(report: Report): string {
     ...(failed.length > 0 ? [formatTable(failed)] : []),
     formatDetails(`${passed.length} passed`, formatTable(passed)),
     formatDetails(`${skipped.length} skipped: not known to be safe to call`, formatLines(skipped)),
+    formatDetails(
+      `${skippedWithoutCredentials.length} skipped: require credentials`,
+      formatLines(skippedWithoutCredentials),
+    ),
     '\n',
   ].join('\n');
 }

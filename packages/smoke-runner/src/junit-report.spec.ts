@@ -20,6 +20,7 @@ const report: Report = {
     },
   ],
   skipped: ['POST /pets'],
+  skippedWithoutCredentials: [],
   error: 'expected revision abcdef0, got "1" & <2>',
   startedAt: '2026-11-21T12:00:00.123Z',
   durationMs: 60_000,

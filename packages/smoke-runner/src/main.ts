@@ -24,7 +24,7 @@ try {
 }
 
 async function main(): Promise<void> {
-  const options = parseOptions(process.argv.slice(2));
+  const options = parseOptions(process.argv.slice(2), process.env);
   if (options === 'help' || options === 'version') {
     process.stdout.write(options === 'help' ? HELP : `${readVersion()}\n`);
     return;

@@ -30,6 +30,30 @@ describe('readOperations', () => {
     expect(readOne({}).tags).toEqual([]);
   });
 
+  it.each([
+    [undefined, []],
+    [
+      [{ bearer: [] }, {}],
+      [['bearer'], []],
+    ],
+    [[{ login: ['pets:read'], key: [] }], [['bearer', 'x-api-key']]],
+    [
+      [{ basic: [] }, { cookie: [] }],
+      [['basic'], ['cookie']],
+    ],
+  ])('reads the credentials of the security %j', (security, credentials) => {
+    const securitySchemes = {
+      bearer: { type: 'http', scheme: 'bearer' },
+      basic: { type: 'http', scheme: 'Basic' },
+      login: { type: 'openIdConnect', openIdConnectUrl: 'https://id.example.com' },
+      key: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+      cookie: { type: 'apiKey', in: 'cookie', name: 'session' },
+    };
+    expect(readOne({ security }, { components: { securitySchemes } }).credentials).toEqual(
+      credentials,
+    );
+  });
+
   describe('smokeTest', () => {
     const id = { in: 'path', name: 'id', required: true, example: 1 };
     const page = { in: 'query', name: 'page', required: false };
@@ -38,8 +62,6 @@ describe('readOperations', () => {
       ['a GET operation', 'get', {}, {}],
       ['a GET operation with an optional parameter', 'get', { parameters: [page] }, {}],
       ['a GET operation with a required parameter', 'get', { parameters: [id] }, undefined],
-      ['a GET operation with credentials', 'get', { security: [{ bearer: [] }] }, undefined],
-      ['a GET operation with optional ones', 'get', { security: [{ bearer: [] }, {}] }, {}],
       ['a GET operation that is marked false', 'get', { 'x-smoke-test': false }, undefined],
       ['a POST operation', 'post', {}, undefined],
       [

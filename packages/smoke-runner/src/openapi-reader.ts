@@ -6,6 +6,7 @@ import type {
   PathItemObject,
   RequestBodyObject,
   ResponseObject,
+  SecuritySchemeObject,
 } from '@nestjs/swagger';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
@@ -32,6 +33,11 @@ export interface Operation {
   body?: unknown;
   /** By status code, by status range such as `4XX`, or `default`. */
   responses: Record<string, DocumentedResponse>;
+  /**
+   * Alternatives of the credentials that the operation requires: `bearer`, `basic`, or lower-case names of headers.
+   * Empty if it requires none.
+   */
+  credentials: string[][];
   /** Absent when the operation is not known to be safe to call. */
   smokeTest?: SmokeTest;
 }
@@ -113,15 +119,16 @@ class OpenApiReader {
       .map((parameter) => this.resolve<ParameterObject>(parameter))
       .filter(({ required }) => required);
     const { requestBody, security = this.document.security ?? [] } = operation;
-    // An empty requirement makes credentials optional.
-    const isPublic = security.length === 0 || security.some((each) => isEmpty(each));
-    const isPlainGet = method === 'get' && parameters.length === 0 && isPublic;
+    const isPlainGet = method === 'get' && parameters.length === 0;
     const smokeTest = readSmokeTest(operation['x-smoke-test'] ?? isPlainGet);
     return {
       method: method.toUpperCase(),
       route,
       path: smokeTest ? fillParameters(route, parameters) : route,
       tags: operation.tags ?? [],
+      credentials: security.map((requirement) =>
+        Object.keys(requirement).map((name) => this.readCredential(name)),
+      ),
       body: requestBody && readExample(this.resolve(requestBody)),
       responses: Object.fromEntries(
         Object.entries(operation.responses).map(([status, response]) => [
@@ -131,6 +138,18 @@ class OpenApiReader {
       ),
       smokeTest,
     };
+  }
+
+  private readCredential(name: string): string {
+    const scheme = this.document.components?.securitySchemes?.[name];
+    const {
+      type,
+      in: location,
+      name: header = '',
+      scheme: httpScheme,
+    } = this.resolve<SecuritySchemeObject>(scheme ?? { type: 'http' });
+    if (type === 'apiKey') return location === 'header' ? header.toLowerCase() : name;
+    return httpScheme?.toLowerCase() === 'basic' ? 'basic' : 'bearer';
   }
 
   private readResponse({ content = {}, headers = {} }: ResponseObject): DocumentedResponse {
@@ -179,10 +198,6 @@ function readExample({ content }: RequestBodyObject): unknown {
   const media = content['application/json'];
   const [first] = Object.values(media?.examples ?? {}) as { value?: unknown }[];
   return media && (media.example ?? first?.value ?? {});
-}
-
-function isEmpty(value: object): boolean {
-  return Object.keys(value).length === 0;
 }
 
 /** Replaces required parameters with their examples. */

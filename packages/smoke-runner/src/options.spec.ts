@@ -62,6 +62,15 @@ describe('parseOptions', () => {
     expect(parseOptions([target])).toMatchObject({ url, headers });
   });
 
+  it('reads a token from the environment', () => {
+    const headers = [['Authorization', 'Bearer a.b.c']];
+    expect(parseOptions([URL], { SMOKE_TOKEN: 'a.b.c' })).toMatchObject({ headers });
+    expect(parseOptions([URL], { SMOKE_TOKEN: '' })).toMatchObject({ headers: [] });
+    expect(() => parseOptions([URL], { SMOKE_TOKEN: 'a b' })).toThrow(
+      'SMOKE_TOKEN is invalid. Use a bearer token.',
+    );
+  });
+
   it('reads headers from arguments and files', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'petsage-smoke-'));
     const file = join(folder, 'headers');

@@ -10,6 +10,7 @@ export const HELP = `Usage: petsage-smoke [options] URL
 Verifies a running PetSage API. Reads URL/openapi.json or --document, sends a request to each operation that is
 safe to call, and compares the response with the document. GET operations without required
 parameters, which are also called with HEAD, and operations marked with x-smoke-test are safe to call.
+Operations that require credentials are skipped without them: see SMOKE_TOKEN and --header.
 
 Version:
   --expect-version VERSION    fail when another version responds
@@ -25,6 +26,7 @@ Requests:
   -H, --header 'NAME: VALUE'  add a header to each request; @FILE reads one header per line;
                               repeatable. Values are secret: they are never printed, unless they
                               have fewer than 4 characters or the header is public, such as Accept
+                              The variable SMOKE_TOKEN sets the header Authorization: Bearer …
   --cacert FILE               trust the CA certificates in this PEM file, too
   --timeout DURATION          time limit of a request (default: 10s)
   --max-response-time DURATION
@@ -64,7 +66,7 @@ export type Options = Exclude<ReturnType<typeof parseOptions>, string>;
  *
  * @throws RunError for an invalid value, TypeError for an unknown option
  */
-export function parseOptions(args: string[]) {
+export function parseOptions(args: string[], { SMOKE_TOKEN: token }: NodeJS.ProcessEnv = {}) {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
@@ -101,7 +103,7 @@ export function parseOptions(args: string[]) {
     /** Without a trailing slash. */
     url,
     /** The headers of each request. Their values are secret. */
-    headers: [...headers, ...values.header.flatMap(readHeaders)],
+    headers: addToken([...headers, ...values.header.flatMap(readHeaders)], token),
     expectVersion: values['expect-version'],
     expectRevision: parseRevision(values['expect-revision']),
     stable: parseCount('--stable', values.stable),
@@ -148,6 +150,18 @@ function readHeaders(argument: string): Header[] {
   if (!argument.startsWith('@')) return [parseHeader(argument)];
   const lines = readFileSync(argument.slice(1), 'utf8').split('\n');
   return lines.filter((line) => line.trim() !== '').map(parseHeader);
+}
+
+/** The errors do not quote the token. */
+function addToken(headers: Header[], token = ''): Header[] {
+  if (token === '') return headers;
+  if (headers.some(([name]) => name.toLowerCase() === 'authorization')) {
+    throw new RunError('usageError', 'SMOKE_TOKEN and an Authorization header are set. Use one.');
+  }
+  if (!/^[\w.~+/-]+=*$/.test(token)) {
+    throw new RunError('usageError', 'SMOKE_TOKEN is invalid. Use a bearer token.');
+  }
+  return [...headers, ['Authorization', `Bearer ${token}`]];
 }
 
 /** The error does not quote the header, because it may be secret. */

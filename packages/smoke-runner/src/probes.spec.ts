@@ -7,6 +7,7 @@ function createOperation(operation: Partial<Operation>): Operation {
     route: '/pets',
     path: '/pets',
     tags: ['Pets'],
+    credentials: [],
     responses: {},
     smokeTest: {},
     ...operation,

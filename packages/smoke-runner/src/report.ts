@@ -20,6 +20,8 @@ export interface Report {
   results: ProbeResult[];
   /** Operations that are not known to be safe to call. */
   skipped: string[];
+  /** Operations that are only called with credentials. */
+  skippedWithoutCredentials: string[];
   /** Why the run ended early. */
   error?: string;
   startedAt: string;

@@ -20,6 +20,7 @@ export class Runner {
   /** A unique text that the log must not contain. */
   private readonly nonce = randomUUID();
   private readonly report: Report;
+  private readonly credentials: Set<string>;
   private operations: Operation[] = [];
 
   /**
@@ -32,6 +33,7 @@ export class Runner {
   ) {
     this.versionGate = new VersionGate(options);
     this.redactor = new Redactor(options.headers);
+    this.credentials = findCredentials(options.headers);
     if (options.document !== undefined) this.operations = readOperationsFile(options.document);
     if (options.logs !== undefined) {
       const containsSecret = (line: string) =>
@@ -43,6 +45,7 @@ export class Runner {
       outcome: 'passed',
       results: [],
       skipped: [],
+      skippedWithoutCredentials: [],
       startedAt: new Date().toISOString(),
       durationMs: 0,
     };
@@ -81,11 +84,20 @@ export class Runner {
   }
 
   private async verifyOperations(): Promise<void> {
-    const probes = createProbes(this.operations, this.nonce).filter((probe) =>
-      this.isSelected(probe),
+    const selected = this.operations.filter((operation) => this.isSelected(operation));
+    const safe = selected.filter(({ smokeTest }) => smokeTest);
+    const callable = safe.filter((operation) => this.hasCredentials(operation));
+    this.report.skipped = this.listNames(selected.filter((operation) => !safe.includes(operation)));
+    this.report.skippedWithoutCredentials = this.listNames(
+      safe.filter((operation) => !callable.includes(operation)),
     );
+    const probes = createProbes(callable, this.nonce).filter((probe) => this.isSelected(probe));
     if (probes.length === 0) {
-      throw new RunError('usageError', 'No operation is selected. Change --include or --exclude.');
+      const message =
+        safe.length > 0
+          ? 'All selected operations require credentials. Set SMOKE_TOKEN or --header.'
+          : 'No operation is selected. Change --include or --exclude.';
+      throw new RunError('usageError', message);
     }
     const logProbes = probes.filter(({ logs }) => logs);
     if (this.logVerifier && logProbes.length === 0) {
@@ -94,9 +106,6 @@ export class Runner {
         'No selected operation writes a log record. Select one, or remove --logs.',
       );
     }
-    this.report.skipped = this.operations
-      .filter((operation) => !operation.smokeTest && this.isSelected(operation))
-      .map(({ method, route }) => this.redactor.redact(`${method} ${route}`));
     await this.runInBatches(probes.filter(({ logs }) => !logs));
     // Last: when their records have arrived, the records of all earlier requests have arrived, too.
     for (const probe of logProbes) await this.runProbe(probe);
@@ -104,6 +113,15 @@ export class Runner {
       const failures = this.logVerifier.verifyNoSecret();
       this.addResult({ name: 'No secret in the log', failures, durationMs: 0 });
     }
+  }
+
+  private hasCredentials({ credentials }: Operation): boolean {
+    const isGiven = (names: string[]) => names.every((name) => this.credentials.has(name));
+    return credentials.length === 0 || credentials.some(isGiven);
+  }
+
+  private listNames(operations: Operation[]): string[] {
+    return operations.map(({ method, route }) => this.redactor.redact(`${method} ${route}`));
   }
 
   private isSelected({ route, tags }: Pick<Operation, 'route' | 'tags'>): boolean {
@@ -194,4 +212,15 @@ export class Runner {
 
 function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Returns the names of the headers, and the scheme of an Authorization header, in lower case. */
+function findCredentials(headers: Options['headers']): Set<string> {
+  return new Set(
+    headers.flatMap(([name, value]) =>
+      name.toLowerCase() === 'authorization'
+        ? [value.split(' ', 1).join('').toLowerCase()]
+        : [name.toLowerCase()],
+    ),
+  );
 }
