@@ -6,12 +6,13 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { getMetadataStorage } from 'class-validator';
 import { parseAllDocuments } from 'yaml';
@@ -21,6 +22,8 @@ const PROJECT = join(import.meta.dirname, '..');
 // The types are those of the sources, because the type check runs without a build.
 /** @type {typeof import('../src/platform/settings/settings.js')} */
 const { Settings } = await import(join(PROJECT, 'dist/platform/settings/settings.js'));
+/** @type {typeof import('../src/platform/auth/auth.settings.js')} */
+const { AuthSettings } = await import(join(PROJECT, 'dist/platform/auth/auth.settings.js'));
 /** @type {typeof import('../src/platform/settings/parse-settings.js')} */
 const { parseSettings } = await import(join(PROJECT, 'dist/platform/settings/parse-settings.js'));
 
@@ -38,8 +41,9 @@ const settingsClasses = await findSettingsClasses(features);
 const featureWords = readWords(join(PROJECT, 'src/features'));
 
 const manifests = ['', 'smoke-test', 'monitoring'].flatMap(render);
-for (const manifest of manifests) await validate(manifest);
-checkTypes(manifests);
+const withComponents = renderWith(['authentication']);
+for (const manifest of [...manifests, ...withComponents]) await validate(manifest);
+checkTypes([...manifests, ...withComponents]);
 for (const { kind, spec } of manifests) {
   // The API server drops empty lists and null, so each `kubectl apply` would report a change.
   assert(!/:(\[\]|null)/.test(JSON.stringify(spec)), `${kind}: expected no empty list or null`);
@@ -55,7 +59,7 @@ const deployment = find('Deployment').spec;
 const pod = deployment.template;
 const [container] = pod.spec.containers;
 const job = find('Job').spec.template.spec;
-for (const { kind, spec } of manifests) {
+for (const { kind, spec } of [...manifests, ...withComponents]) {
   const { initContainers = [], containers = [] } = spec?.template?.spec ?? {};
   for (const each of [...initContainers, ...containers]) {
     // The containers of other images, such as sidecars, have other variables.
@@ -142,9 +146,30 @@ console.log(`${manifests.length} manifests are valid and match each other and th
  * @returns {any[]}
  */
 function render(folder) {
-  const path = join(PROJECT, 'deploy/kubernetes', folder);
+  const path = resolve(PROJECT, 'deploy/kubernetes', folder);
   const rendered = execFileSync('kubectl', ['kustomize', path], { encoding: 'utf8' });
   return parseAllDocuments(rendered).map((document) => document.toJS());
+}
+
+/**
+ * Renders the manifests of the service with components.
+ *
+ * @param {string[]} components
+ * @returns {any[]}
+ */
+function renderWith(components) {
+  const folder = mkdtempSync(join(tmpdir(), 'petsage-overlay-'));
+  const base = relative(realpathSync(folder), join(PROJECT, 'deploy/kubernetes'));
+  const kustomization = {
+    resources: [base],
+    components: components.map((component) => join(base, component)),
+  };
+  try {
+    writeFileSync(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization));
+    return render(folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** @param {{ apiVersion: string, kind: string }} manifest */
@@ -175,7 +200,9 @@ function checkVariables(title, { env = [], command = [], args = [] }) {
     (/** @type {{ name: string }} */ { name }) =>
       !/^(NODE|OTEL)_/.test(name) && !argumentList.includes(`$(${name})`),
   );
-  const rules = getMetadataStorage().getTargetValidationMetadatas(Settings, '', false, false);
+  const rules = [Settings, AuthSettings].flatMap((type) =>
+    getMetadataStorage().getTargetValidationMetadatas(type, '', false, false),
+  );
   const settings = new Set(rules.map(({ propertyName }) => propertyName));
   for (const { name } of variables) {
     assert(
@@ -183,7 +210,9 @@ function checkVariables(title, { env = [], command = [], args = [] }) {
       `${title}: expected a setting of the service or a name in src/features, found ${name}`,
     );
   }
-  parseSettings(Object.fromEntries(variables.map(({ name, value }) => [name, value])));
+  parseSettings(Object.fromEntries(variables.map(({ name, value }) => [name, value])), [
+    AuthSettings,
+  ]);
 }
 
 /**
@@ -193,8 +222,13 @@ function checkVariables(title, { env = [], command = [], args = [] }) {
  */
 function checkRequiredSettings({ env }) {
   const secrets = env.filter(({ valueFrom }) => valueFrom).map(({ name }) => name);
+  // As in the image.
+  const variables = {
+    NODE_ENV: 'production',
+    ...Object.fromEntries(env.map(({ name, value }) => [name, value])),
+  };
   try {
-    parseSettings(Object.fromEntries(env.map(({ name, value }) => [name, value])), settingsClasses);
+    parseSettings(variables, settingsClasses);
   } catch (error) {
     const { errors } = /** @type {AggregateError} */ (error);
     const messages = errors.map(({ message }) => message);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import request from 'supertest';
 import { parse } from 'yaml';
+import { AuthModule } from '../src/platform/auth/auth.module.js';
 import { createTestApp } from './fixtures/app.js';
 
 const FOLDER = 'deploy/kubernetes/monitoring';
@@ -39,11 +40,11 @@ beforeAll(async () => {
 function findMetrics(expr: string): string[] {
   const withoutLabels = expr.replace(/\{[^}]*\}|\[[^\]]*\]|\bby \([^)]*\)/g, '');
   const names = withoutLabels.match(/\b[a-z]\w*(?!\w|\s*\()/g) ?? [];
-  return names.filter((name) => name !== 'or');
+  return names.filter((name) => !['and', 'or'].includes(name));
 }
 
 async function readExposedMetrics(): Promise<Set<string>> {
-  const { app } = await createTestApp();
+  const { app } = await createTestApp({ features: [AuthModule] });
   const { text } = await request(app.getHttpServer()).get('/metrics').expect(200);
   const types = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)];
   return new Set(
