@@ -2,11 +2,31 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Controller, Get, Module } from '@nestjs/common';
 import type { OpenAPIObject, OperationObject } from '@nestjs/swagger';
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core';
+import { AuthModule } from '../src/platform/auth/auth.module.js';
+import { Authenticated } from '../src/platform/auth/authenticated.decorator.js';
+import { CurrentUser } from '../src/platform/auth/current-user.decorator.js';
+import type { AuthenticatedUser } from '../src/platform/auth/token-verifier.service.js';
+import { createTestApp } from './fixtures/app.js';
+import { getPort } from './fixtures/http.js';
 import { type Service, startService, stopService } from './fixtures/process.js';
+import { createToken } from './fixtures/tokens.js';
 
 const BROWSERS = ['/usr/bin/chromium', '/usr/bin/google-chrome'];
+
+@Controller('pets')
+@Authenticated()
+class PetsController {
+  @Get()
+  find(@CurrentUser() { sub }: AuthenticatedUser) {
+    return { owner: sub };
+  }
+}
+
+@Module({ imports: [AuthModule], controllers: [PetsController] })
+class PetsModule {}
 
 let service: Service;
 let browser: Browser;
@@ -243,6 +263,29 @@ describe('GET /docs in a browser', () => {
     const page = await context.newPage();
     await page.goto(`${service.url}/docs`);
     expect(await page.evaluate(() => document.documentElement.clientWidth)).toBe(390);
+  });
+});
+
+describe('GET /docs in a browser, with a feature that requires a token', () => {
+  it('sends the token of "Authorize"', async () => {
+    const { app } = await createTestApp({ features: [PetsModule] });
+    const { page, problems } = await openDocs({ url: `http://127.0.0.1:${getPort(app)}` });
+    const find = findOperation(page, '/pets');
+    await tryOut(find);
+    await find.getByRole('button', { name: 'Execute' }).click();
+    await findStatus(find).getByText('401', { exact: true }).waitFor();
+    expect(await findResponseBody(find).textContent()).toContain('"detail": "Not authenticated"');
+
+    await page.locator('.auth-wrapper').getByRole('button', { name: 'Authorize' }).click();
+    const dialog = page.locator('.modal-ux');
+    await dialog.getByRole('textbox').fill(await createToken(app, { sub: 'alice' }));
+    await dialog.getByRole('button', { name: 'Apply credentials' }).click();
+    await dialog.getByRole('button', { name: 'Close' }).last().click();
+    await find.getByRole('button', { name: 'Execute' }).click();
+    await findStatus(find).getByText('200', { exact: true }).waitFor();
+    expect(await findResponseBody(find).textContent()).toContain('"owner": "alice"');
+    // Browsers log each response with an error status.
+    expect(problems).toEqual([expect.stringContaining('status of 401')]);
   });
 });
 
