@@ -9,7 +9,7 @@ export default defineConfig(
       'bench/peers/dist/',
       'bench/peers/.venv/',
       'bench/peers/nest/',
-      'test/clients/typescript/',
+      'test/clients/**/typescript/',
       // Its packages are not installed.
       'test/fixtures/features/third-party/',
       '.dev/',
