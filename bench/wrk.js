@@ -9,7 +9,7 @@ import { roundDigits } from './statistics.js';
 /**
  * A request, and the status of its response. wrk only distinguishes whether it is 400 or higher.
  *
- * @typedef {{ method: string, path: string, json?: string, status: number }} Request
+ * @typedef {{ method: string, path: string, json?: string, token?: string, status: number }} Request
  */
 
 /** @typedef {'get' | 'post'} Scenario */
@@ -51,12 +51,16 @@ export const SCENARIOS = /** @type {Scenario[]} */ (Object.keys(REQUESTS));
  * @param {{ seconds: number, connections: number }} options
  * @returns {Promise<Load>}
  */
-export async function measureLoad(server, { method, path, json = '', status }, options) {
+export async function measureLoad(
+  server,
+  { method, path, json = '', token = '', status },
+  options,
+) {
   const cpuBefore = readCpuSeconds(server);
   const { seconds, clientCpuSeconds, connectionErrors, errorResponses, ...measured } = await runWrk(
     server.url + path,
     'wrk.lua',
-    { ...options, args: [method, json] },
+    { ...options, args: [method, json, token] },
   );
   const cpuSeconds = readCpuSeconds(server) - cpuBefore;
   const unexpected = status < 400 ? errorResponses : measured.requests - errorResponses;

@@ -1,4 +1,4 @@
--- The load of bench.js. The arguments are the method, and a JSON body or "".
+-- The load of bench.js. The arguments are the method, a JSON body or "", and a bearer token or "".
 -- Prints the result as JSON on the last line. It defines neither request() nor response(), because
 -- wrk would call them for each request, which slows it down.
 
@@ -7,6 +7,9 @@ function init(args)
   if args[2] ~= "" then
     wrk.body = args[2]
     wrk.headers["Content-Type"] = "application/json"
+  end
+  if args[3] ~= "" then
+    wrk.headers["Authorization"] = "Bearer " .. args[3]
   end
 end
 
