@@ -188,7 +188,7 @@ async function validate(manifest) {
 
 /**
  * Asserts that the environment variables of a container are settings of the service with a valid value,
- * unless Node.js, OpenTelemetry, a feature, or the command of the container reads them.
+ * unless Node.js, OpenTelemetry, the smoke runner, a feature, or the command of the container reads them.
  *
  * @param {string} title
  * @param {any} container
@@ -198,7 +198,7 @@ function checkVariables(title, { env = [], command = [], args = [] }) {
   /** @type {{ name: string, value?: string }[]} */
   const variables = env.filter(
     (/** @type {{ name: string }} */ { name }) =>
-      !/^(NODE|OTEL)_/.test(name) && !argumentList.includes(`$(${name})`),
+      !/^((NODE|OTEL)_|SMOKE_TOKEN$)/.test(name) && !argumentList.includes(`$(${name})`),
   );
   const rules = [Settings, AuthSettings].flatMap((type) =>
     getMetadataStorage().getTargetValidationMetadatas(type, '', false, false),

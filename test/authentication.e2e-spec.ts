@@ -341,7 +341,7 @@ describe('Authentication', () => {
           level: 'info',
           context: 'AuthService',
           msg: 'Request rejected',
-          reason: 'unexpected "aud" claim value',
+          reason: 'unexpected "aud" claim value: "other"',
           requestId: headers['x-request-id'],
         }),
       );

@@ -49,7 +49,11 @@ export class AuthService {
     const [, token] = BEARER.exec(readAuthorization(request)) ?? [];
     if (token === undefined) {
       this.requests.inc({ outcome: 'no_token' });
-      this.reject(response, 'Bearer', 'The request has no bearer token');
+      this.reject(
+        response,
+        'Bearer',
+        'The request has no bearer token, or several Authorization headers',
+      );
       throw new UnauthorizedException('Not authenticated');
     }
     try {
@@ -63,11 +67,7 @@ export class AuthService {
       }
       if (!(error instanceof errors.JOSEError)) throw error;
       this.requests.inc({ outcome: 'invalid_token' });
-      this.reject(
-        response,
-        'Bearer error="invalid_token"',
-        error.message.slice(0, MAX_REASON_LENGTH),
-      );
+      this.reject(response, 'Bearer error="invalid_token"', formatReason(error));
       throw new UnauthorizedException('Could not validate credentials');
     }
   }
@@ -85,6 +85,16 @@ export class AuthService {
     response.setHeader('WWW-Authenticate', challenge);
     this.logger.log({ reason }, 'Request rejected');
   }
+}
+
+/** Adds the value of a claim that is not the expected one, such as another issuer. */
+function formatReason(error: errors.JOSEError): string {
+  const { message } = error;
+  const reason =
+    error instanceof errors.JWTClaimValidationFailed
+      ? `${message}: ${JSON.stringify(error.payload[error.claim])}`
+      : message;
+  return reason.slice(0, MAX_REASON_LENGTH);
 }
 
 /** Returns the Authorization header, or an empty text if there is not exactly one. Node.js keeps the first one. */

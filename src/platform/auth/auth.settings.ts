@@ -21,12 +21,14 @@ const ALGORITHMS = [
 const LOOPBACK_HOST = /^(localhost|127\.[\d.]+|\[::1\])$/;
 
 /** Validates an https URL, or an http URL of the loopback interface. */
-function SecureUrl({ allowsQuery }: { allowsQuery: boolean }) {
+function SecureUrl({ allowsQuery, hint = '' }: { allowsQuery: boolean; hint?: string }) {
   const validate = (value: unknown) =>
     isSecureUrl(value) && (allowsQuery || !String(value).includes('?'));
   return ValidateBy(
     { name: 'secureUrl', validator: { validate } },
-    { message: 'expected an https URL such as https://id.example.com (http on loopback only)' },
+    {
+      message: `expected an https URL such as https://id.example.com (http on loopback only)${hint}`,
+    },
   );
 }
 
@@ -50,7 +52,7 @@ export class AuthSettings {
    * `test`, the service verifies tokens of `npm run token`.
    */
   @ValidateIf(requiresIssuer)
-  @SecureUrl({ allowsQuery: false })
+  @SecureUrl({ allowsQuery: false, hint: ', unless NODE_ENV is development or test' })
   AUTH_ISSUER?: string;
 
   /** The claim `aud` that tokens must contain: this API, as the identity provider names it. */
