@@ -22,6 +22,7 @@ import {
   startService,
   stopService,
 } from './fixtures/process.js';
+import { copyBuild } from './fixtures/project.js';
 import { waitFor } from './fixtures/wait-for.js';
 
 const LOG_TEST = '/v1/health/smoke-test';
@@ -392,7 +393,8 @@ describe('Standard output on a terminal', () => {
     const PORT = String(await listen(server));
     const env = { PATH: process.env.PATH, HOST: '127.0.0.1', PORT };
     const command = `'${process.execPath}' dist/main.js`;
-    const exit = await promisify(execFile)('script', ['-qec', command, '/dev/null'], { env }).catch(
+    const options = { env, cwd: await copyBuild() };
+    const exit = await promisify(execFile)('script', ['-qec', command, '/dev/null'], options).catch(
       (error: unknown) => error as { code: number; stdout: string },
     );
     server.close();
