@@ -2,9 +2,9 @@ import { Transform } from 'class-transformer';
 import {
   ArrayNotEmpty,
   IsIn,
-  Matches,
   IsOptional,
   IsString,
+  Matches,
   ValidateBy,
   ValidateIf,
 } from 'class-validator';
