@@ -75,6 +75,18 @@ class ObjectsController {
     return { a: 1 };
   }
 
+  @Get('cached')
+  @Header('Cache-Control', 'max-age=1')
+  cached() {
+    return { a: 1 };
+  }
+
+  @Get('removed-default')
+  removedDefault(@Res({ passthrough: true }) response: Response) {
+    response.removeHeader('X-Default');
+    return { a: 1 };
+  }
+
   @Get('etag')
   @Header('ETag', '"1"')
   etag() {
@@ -103,10 +115,10 @@ class ObjectsController {
   request(@Req() request: Request, @Res({ passthrough: true }) response: Response) {
     const { ip, protocol, hostname, path, url, originalUrl, baseUrl, query, xhr } = request;
     const { path: route } = request.route as { path: string };
-    // `_parsedUrl` is a cache, and `_storeHeader` that of the message classes.
+    // `_parsedUrl` is a cache, the others are properties of the message classes.
     const getKeys = (object: object) =>
       Object.keys(object)
-        .filter((key) => key !== '_parsedUrl' && key !== '_storeHeader')
+        .filter((key) => !['_parsedUrl', '_storeHeader', 'defaults'].includes(key))
         .sort();
     return {
       ...{ ip, protocol, hostname, path, url, originalUrl, baseUrl, query, xhr, route },
@@ -714,6 +726,29 @@ describe('FastExpressAdapter', () => {
       expect(await getCacheControl('/others/no-content')).toBeUndefined();
     });
 
+    it.each<[string, FastExpressOptions['optimizations']]>([
+      ['as text', {}],
+      ['one by one', { headersAsText: false }],
+      ['one by one, without own message classes', { messageClasses: false }],
+    ])('sends jsonHeaders %s, unless the handler sets them', async (_title, optimizations) => {
+      const app = await createFast({ jsonHeaders: [['Cache-Control', 'no-store']], optimizations });
+      const getHeaders = async (sentPath: string) => {
+        const response = await send(app, { path: sentPath });
+        return ['Cache-Control', 'Content-Type', 'X-Default'].map((name) =>
+          getHeader(response, name),
+        );
+      };
+      const json = 'application/json';
+      expect(await getHeaders(path)).toEqual(['no-store', json, 'yes']);
+      expect(await getHeaders('/objects/cached')).toEqual(['max-age=1', json, 'yes']);
+      expect(await getHeaders('/objects/removed-default')).toEqual(['no-store', json, undefined]);
+      expect(await getHeaders('/objects/typed')).toEqual([
+        'no-store',
+        'application/problem+json',
+        'yes',
+      ]);
+    });
+
     it('does not call res.json() for objects', async () => {
       const own = getExpress(fast);
       const json = jest.spyOn(own.response, 'json');
@@ -861,6 +896,7 @@ describe('useBeforeRouting()', () => {
     const response = await send(other, { path });
     expect(response.status).toBe(200);
     expect(getHeader(response, 'X-Default')).toBe('yes');
+    expect(getHeader(response, 'Content-Type')).toBe('application/json');
     expect(response.body).toBe((await send(app, { path: '/objects' })).body);
     expect(received.slice(0, 2)).toEqual(expected);
     server.close();

@@ -6,7 +6,14 @@ import { ExpressAdapter } from '@nestjs/platform-express';
 import express, { type Express, type Request, type Response } from 'express';
 import { dispatchDirectly } from './direct-dispatch.js';
 import { isJsonBody, sendJson } from './json-response.js';
-import { createMessageClasses, type HeaderField, isReceived } from './message-classes.js';
+import {
+  createMessageClasses,
+  DefaultHeaders,
+  type DefaultHeadersState,
+  type HeaderField,
+  isReceived,
+  omitHeaders,
+} from './message-classes.js';
 import { getLayers, type Route, RouteIndex } from './route-index.js';
 
 /** The parts that make the adapter faster than Nest's. README.md explains them. */
@@ -49,6 +56,8 @@ const expressRequests = tracingChannel('express.router.request');
 export class FastExpressAdapter extends ExpressAdapter {
   private readonly defaultHeaders: HeaderField[];
   private readonly jsonHeaders: HeaderField[];
+  /** The default headers and those of JSON. */
+  private readonly jsonDefaults: DefaultHeaders;
   private readonly serverOptions: ServerOptions;
   private readonly optimizations: Optimizations;
   private readonly messageClasses: Partial<ReturnType<typeof createMessageClasses>>;
@@ -77,6 +86,7 @@ export class FastExpressAdapter extends ExpressAdapter {
         // A request of another HTTP server, which calls or mounts the Express application.
         Object.assign(req, { [isReceived]: true });
         this.setDefaultHeaders(res);
+        Object.assign(res, { hasSetDefaults: true });
         this.receive(req, res, next);
       }),
     );
@@ -93,7 +103,14 @@ export class FastExpressAdapter extends ExpressAdapter {
       ...(!messageClasses && { headersAsText: false, directDispatch: false }),
     };
     this.defaultHeaders = defaultHeaders;
-    this.jsonHeaders = jsonHeaders;
+    this.jsonHeaders = this.optimizations.jsonReply
+      ? [...jsonHeaders, ['Content-Type', 'application/json']]
+      : jsonHeaders;
+    const jsonNames = this.jsonHeaders.map(([name]) => name);
+    this.jsonDefaults = new DefaultHeaders([
+      ...omitHeaders(defaultHeaders, jsonNames),
+      ...this.jsonHeaders,
+    ]);
     this.serverOptions = serverOptions;
     this.messageClasses = messageClasses
       ? createMessageClasses(app, this.optimizations.headersAsText ? defaultHeaders : [])
@@ -176,12 +193,20 @@ export class FastExpressAdapter extends ExpressAdapter {
     if (!isJsonBody(body, statusCode ?? response.statusCode)) {
       return super.reply(response, body, statusCode);
     }
-    for (const [name, value] of this.jsonHeaders) {
-      if (!response.hasHeader(name)) response.setHeader(name, value);
-    }
+    this.addJsonHeaders(response);
     if (!this.optimizations.jsonReply) return super.reply(response, body, statusCode);
     if (statusCode !== undefined) response.status(statusCode);
     return sendJson(response, body, statusCode);
+  }
+
+  private addJsonHeaders(response: Response & Partial<DefaultHeadersState>): void {
+    if (this.optimizations.headersAsText && response.defaults && !response.hasSetDefaults) {
+      response.defaults = this.jsonDefaults;
+      return;
+    }
+    for (const [name, value] of this.jsonHeaders) {
+      if (!response.hasHeader(name)) response.setHeader(name, value);
+    }
   }
 
   private setDefaultHeaders(response: ServerResponse): void {

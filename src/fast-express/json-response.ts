@@ -31,17 +31,14 @@ export function isJsonBody(body: unknown, status: number): body is object {
 }
 
 /**
- * Sends an object as `response.json()` does, without Express's ETag and without the charset, which JSON does
- * not have. The response is a 304 only if the handler has set `ETag` or `Last-Modified`.
+ * Sends an object as `response.json()` does, without Express's ETag. The content type is already set. The response is a 304 only if the handler has set `ETag` or `Last-Modified`.
  *
  * @param statusCode status that the caller has passed to the adapter's `reply()`
  */
 export function sendJson(response: Response, body: object, statusCode?: number): Response {
   const json = stringify(body, response.app.settings as JsonSettings);
   const contentType = response.getHeader('Content-Type');
-  if (contentType === undefined) {
-    response.setHeader('Content-Type', 'application/json');
-  } else if (isError(body, statusCode) && !JSON_TYPE.test(String(contentType))) {
+  if (isError(body, statusCode) && !JSON_TYPE.test(String(contentType))) {
     // It is the content type of the handler's own response. Nest's adapter checks this too.
     logger.warn(
       `The body of an error is JSON, but its Content-Type is ${String(contentType)}. Remove the header in the exception filter.`,

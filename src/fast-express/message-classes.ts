@@ -19,6 +19,40 @@ declare module 'node:http' {
   }
 }
 
+/** Properties of the responses that {@link createMessageClasses} creates. */
+export interface DefaultHeadersState {
+  /** Headers that are sent unless the response sets others of their names. */
+  defaults: DefaultHeaders;
+  /** Whether the default headers have been set with `setHeader()`. */
+  hasSetDefaults?: boolean;
+}
+
+/** Headers with their serialized text. */
+export class DefaultHeaders {
+  private readonly values: Map<string, string>;
+  private readonly serialized: string;
+
+  constructor(readonly fields: HeaderField[]) {
+    this.values = new Map(fields.map(([name, value]) => [name.toLowerCase(), value]));
+    this.serialized = serialize(fields);
+  }
+
+  has(name: unknown): boolean {
+    return this.values.has(String(name).toLowerCase());
+  }
+
+  get(name: string): string | undefined {
+    return this.values.get(name.toLowerCase());
+  }
+
+  /** Returns the text of the headers, without those that the response sets itself. */
+  serialize(replaced: string[]): string {
+    return replaced.some((name) => this.has(name))
+      ? serialize(omitHeaders(this.fields, replaced))
+      : this.serialized;
+  }
+}
+
 /**
  * Creates the request and response classes of the HTTP server:
  *
@@ -35,52 +69,53 @@ declare module 'node:http' {
  *   that Node interprets, such as `Connection`
  */
 export function createMessageClasses(app: Express, defaultHeaders: HeaderField[]) {
-  const defaults = new Map(defaultHeaders.map((field) => [field[0].toLowerCase(), field]));
-  const serializedDefaults = serialize(defaultHeaders);
+  const initialDefaults = new DefaultHeaders(defaultHeaders);
   /** Whether this Node version has `_storeHeader()`; otherwise each header is set separately. */
   let canAppendSerialized = true;
-
-  const isDefault = (name: unknown) => defaults.has(String(name).toLowerCase());
 
   class ExpressRequest extends IncomingMessage {
     readonly [isReceived] = true;
   }
 
-  class ExpressResponse<R extends IncomingMessage = IncomingMessage> extends ServerResponse<R> {
-    /** Whether the default headers have been set with `setHeader()`. */
+  class ExpressResponse<R extends IncomingMessage = IncomingMessage>
+    extends ServerResponse<R>
+    implements DefaultHeadersState
+  {
+    declare defaults: DefaultHeaders;
     declare hasSetDefaults?: boolean;
 
     constructor(request: R, ...options: unknown[]) {
       super(request, ...(options as []));
       // An own property, because Express may replace the prototype.
       this._storeHeader = storeHeader;
+      this.defaults = initialDefaults;
       if (!canAppendSerialized) this.setDefaults();
     }
 
     override appendHeader(name: string, value: string | readonly string[]): this {
-      if (isDefault(name)) this.setDefaults();
+      if (!this.hasSetDefaults && this.defaults.has(name)) this.setDefaults();
       return super.appendHeader(name, value);
     }
 
     override removeHeader(name: string): void {
-      if (isDefault(name)) this.setDefaults();
+      if (!this.hasSetDefaults && this.defaults.has(name)) this.setDefaults();
       super.removeHeader(name);
     }
 
     override hasHeader(name: string): boolean {
-      return super.hasHeader(name) || (!this.hasSetDefaults && isDefault(name));
+      return super.hasHeader(name) || (!this.hasSetDefaults && this.defaults.has(name));
     }
 
     override getHeader(name: string): number | string | string[] | undefined {
       const value = super.getHeader(name);
-      return this.hasSetDefaults ? value : (value ?? defaults.get(name.toLowerCase())?.[1]);
+      return this.hasSetDefaults ? value : (value ?? this.defaults.get(name));
     }
 
     override getHeaders(): OutgoingHttpHeaders {
       const headers = super.getHeaders();
       if (this.hasSetDefaults) return headers;
       const all = Object.create(null) as OutgoingHttpHeaders;
-      for (const [key, [, value]] of defaults) all[key] = value;
+      for (const [name, value] of this.defaults.fields) all[name.toLowerCase()] = value;
       return Object.assign(all, headers);
     }
 
@@ -91,7 +126,9 @@ export function createMessageClasses(app: Express, defaultHeaders: HeaderField[]
     override getRawHeaderNames(): string[] {
       const names = super.getRawHeaderNames();
       if (this.hasSetDefaults) return names;
-      const others = defaultHeaders.map(([name]) => name).filter((name) => !super.hasHeader(name));
+      const others = this.defaults.fields
+        .map(([name]) => name)
+        .filter((name) => !super.hasHeader(name));
       return [...others, ...names];
     }
 
@@ -103,7 +140,7 @@ export function createMessageClasses(app: Express, defaultHeaders: HeaderField[]
     private setDefaults(): void {
       if (this.hasSetDefaults || this.headersSent) return;
       this.hasSetDefaults = true;
-      for (const [name, value] of defaultHeaders) {
+      for (const [name, value] of this.defaults.fields) {
         if (!super.hasHeader(name)) super.setHeader(name, value);
       }
     }
@@ -115,16 +152,14 @@ export function createMessageClasses(app: Express, defaultHeaders: HeaderField[]
       return;
     }
     const names = Array.isArray(headers) ? getNames(headers) : Object.keys(headers ?? {});
-    const replaced = names.filter((name) => defaults.has(name.toLowerCase()));
-    const serialized =
-      replaced.length === 0 ? serializedDefaults : serialize(omitHeaders(defaultHeaders, replaced));
+    const serialized = this.defaults.serialize(names);
     ServerResponse.prototype._storeHeader.call(this, statusLine + serialized, headers);
   }
 
   app.request = Object.setPrototypeOf(ExpressRequest.prototype, app.request) as Request;
   app.response = Object.setPrototypeOf(ExpressResponse.prototype, app.response) as Response;
   const response = new ExpressResponse(new IncomingMessage(new Socket())).writeHead(200);
-  canAppendSerialized = response._header?.includes(serializedDefaults) ?? false;
+  canAppendSerialized = response._header?.includes(initialDefaults.serialize([])) ?? false;
   return { IncomingMessage: ExpressRequest, ServerResponse: ExpressResponse };
 }
 
@@ -136,7 +171,8 @@ function getNames(headers: unknown[]): string[] {
     .map(String);
 }
 
-function omitHeaders(fields: HeaderField[], names: string[]): HeaderField[] {
+/** Returns the headers without those of the given names, in any case. */
+export function omitHeaders(fields: HeaderField[], names: string[]): HeaderField[] {
   const omitted = new Set(names.map((name) => name.toLowerCase()));
   return fields.filter(([name]) => !omitted.has(name.toLowerCase()));
 }

@@ -53,8 +53,8 @@ function getLevel(completed: CompletedRequest): 'info' | 'error' | undefined {
   if (outcome === 'failed') return 'error';
   if (outcome === 'aborted') return 'info';
   const status = response.statusCode;
-  if (getRouteHandlers(request).some((handler) => skipsRequestLog(handler, status))) {
-    return undefined;
+  for (const handler of getRouteHandlers(request)) {
+    if (skipsRequestLog(handler, status)) return undefined;
   }
   if (status >= 500) return 'error';
   return isDocsRequest && status < 400 ? undefined : 'info';
