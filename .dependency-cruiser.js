@@ -7,7 +7,7 @@ const PLATFORM_LAYERS = [
   ['lifecycle/'],
   ['logging/'],
   ['http/'],
-  ['docs/', 'health/', 'metrics/', 'management/', 'auth/'],
+  ['docs/', 'health/', 'metrics/', 'management/', 'auth/', 'database/'],
   ['features/', 'platform\\.module\\.ts$'],
 ];
 
@@ -19,7 +19,7 @@ const matchLayers = (layers) => `^src/platform/(${layers.flat().join('|')})`;
  * import.
  */
 const ENTRY_POINTS =
-  '^(src/(main|(features/[^/]+|platform/auth)/[^/]+\\.(module|decorator))|packages/[^/]+/src/(main|factory))\\.[jt]s$';
+  '^(src/(main|migrate|(features/[^/]+|platform/(auth|database))/[^/]+\\.(module|decorator))|packages/[^/]+/src/(main|factory))\\.[jt]s$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
@@ -56,8 +56,12 @@ export default {
         'The image does not contain the devDependencies. Run: npm install --save-prod, with the name of the package.',
       severity: 'error',
       from: { path: '^(src|packages/smoke-runner/src)/', pathNot: '\\.spec\\.ts$' },
-      // Types are not needed at run time.
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+      // Types are not needed at run time. The embedded database is for development only.
+      to: {
+        path: '(?<!@electric-sql/pglite/.*)$',
+        dependencyTypes: ['npm-dev'],
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'platform-is-self-contained',

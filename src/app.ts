@@ -17,6 +17,8 @@ export interface AppOptions {
   features: NonNullable<ModuleMetadata['imports']>;
   /** The parsed settings of the features. */
   featureSettings: FeatureSettings;
+  /** Folder with the migrations of the database, `migrations` beside this file by default. */
+  migrations?: URL;
   /** Creates no providers and controllers, for tools that only read the OpenAPI document. */
   preview?: boolean;
   /** Parts of the HTTP adapter to switch off, for the benchmark. */
@@ -29,13 +31,20 @@ export interface AppOptions {
  */
 export async function createApp(
   settings: Settings,
-  { log, features, featureSettings, preview = false, optimizations }: AppOptions,
+  {
+    log,
+    features,
+    featureSettings,
+    migrations = new URL('./migrations/', import.meta.url),
+    preview = false,
+    optimizations,
+  }: AppOptions,
 ): Promise<NestExpressApplication> {
   // Nest takes the logger and the adapter as arguments, and creates everything else.
   const logger = createLogger(settings, log, getRequestFields);
   const adapter = new ApiAdapter(settings, optimizations);
   const creationFailed = new AbortController();
-  const platformOptions = { settings, featureSettings, log, logger };
+  const platformOptions = { settings, featureSettings, log, logger, migrations };
   const app = await NestFactory.create<NestExpressApplication>(
     AppModule.forRoot(features, platformOptions, creationFailed.signal),
     adapter,

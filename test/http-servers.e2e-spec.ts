@@ -144,10 +144,11 @@ describe('ApiAdapter', () => {
       reopen: () => false,
     });
     const logger = createLogger(settings, log, () => ({}));
+    const migrations = new URL('./no-migrations/', import.meta.url);
     const created = await NestFactory.create<NestExpressApplication>(
       {
         module: PetsModule,
-        imports: [PlatformModule.forRoot({ settings, featureSettings, log, logger })],
+        imports: [PlatformModule.forRoot({ settings, featureSettings, log, logger, migrations })],
       },
       new ApiAdapter(settings),
       { bodyParser: false, logger: false, ...options },

@@ -1,5 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { Logger } from 'pino';
+import { MIGRATIONS_FOLDER } from './database/migration-files.js';
 import { HealthModule } from './health/health.module.js';
 import { PlatformHttpModule } from './http/platform-http.module.js';
 import { LifecycleModule } from './lifecycle/lifecycle.module.js';
@@ -15,12 +16,15 @@ export interface PlatformOptions {
   featureSettings: FeatureSettings;
   log: LogDestination;
   logger: Logger;
+  /** Folder with the migrations of the database. Read only if a feature imports `DatabaseModule`. */
+  migrations: URL;
 }
 
 /** Imports the modules of the platform, and exports what features and these modules inject. */
 @Module({})
 export class PlatformModule {
-  static forRoot({ settings, featureSettings, log, logger }: PlatformOptions): DynamicModule {
+  static forRoot(options: PlatformOptions): DynamicModule {
+    const { settings, featureSettings, log, logger, migrations } = options;
     return {
       module: PlatformModule,
       global: true,
@@ -34,8 +38,9 @@ export class PlatformModule {
       providers: [
         { provide: Settings, useValue: settings },
         { provide: FeatureSettings, useValue: featureSettings },
+        { provide: MIGRATIONS_FOLDER, useValue: migrations },
       ],
-      exports: [Settings, FeatureSettings, LifecycleModule, PlatformHttpModule],
+      exports: [Settings, FeatureSettings, MIGRATIONS_FOLDER, LifecycleModule, PlatformHttpModule],
     };
   }
 }

@@ -1,16 +1,6 @@
 import { Transform } from 'class-transformer';
-import {
-  ArrayNotEmpty,
-  IsIn,
-  IsOptional,
-  IsString,
-  Matches,
-  ValidateBy,
-  ValidateIf,
-} from 'class-validator';
-
-/** Values of `NODE_ENV` with which the service may create its own key. Unset counts as `development`. */
-const DEVELOPMENT_ENVIRONMENTS = ['development', 'test'];
+import { ArrayNotEmpty, IsIn, IsOptional, Matches, ValidateBy, ValidateIf } from 'class-validator';
+import { DevelopmentSettings, isDevelopment } from '../settings/development.settings.js';
 
 /** The asymmetric algorithms of RFC 7518 and RFC 8037. */
 const ALGORITHMS = [
@@ -42,11 +32,7 @@ export function isSecureUrl(value: unknown): boolean {
 }
 
 /** Settings of `AuthModule`. */
-export class AuthSettings {
-  /** The environment. `development` and `test` allow to run without an identity provider. */
-  @IsString()
-  NODE_ENV: string = 'development';
-
+export class AuthSettings extends DevelopmentSettings {
   /**
    * The identity provider: the claim `iss` of its tokens. Unset, and with `NODE_ENV` unset, `development` or
    * `test`, the service verifies tokens of `npm run token`.
@@ -74,15 +60,11 @@ export class AuthSettings {
   @ArrayNotEmpty()
   @IsIn(ALGORITHMS, { each: true, message: `expected algorithms of ${ALGORITHMS.join(',')}` })
   AUTH_ALGORITHMS: string[] = ['RS256', 'ES256', 'EdDSA'];
-
-  /** Folder of the files that the service creates in development. */
-  @IsString()
-  DATA_DIR: string = './data';
 }
 
 function requiresIssuer(settings: AuthSettings): boolean {
   return (
-    !DEVELOPMENT_ENVIRONMENTS.includes(settings.NODE_ENV) ||
+    !isDevelopment(settings) ||
     settings.AUTH_ISSUER !== undefined ||
     settings.AUTH_AUDIENCE !== undefined ||
     settings.AUTH_JWKS_URL !== undefined

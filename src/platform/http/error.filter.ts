@@ -162,8 +162,14 @@ function getHttpErrorStatus({ status, statusCode = status }: HttpError): number 
   return Number(statusCode);
 }
 
-/** Returns the headers of an error of `http-errors`, such as `Content-Range`. Nest may have wrapped the error. */
+/**
+ * Returns the headers of an `HttpException` that has the property `headers`, or of an error of `http-errors`, such as
+ * `Content-Range`, which Nest may have wrapped.
+ */
 function findHeaders(error: unknown): OutgoingHttpHeaders {
+  if (error instanceof HttpException && 'headers' in error) {
+    return error.headers as OutgoingHttpHeaders;
+  }
   const httpErrors = [error, (error as Error | undefined)?.cause].filter(isHttpError);
   return httpErrors[0]?.headers ?? {};
 }

@@ -1,0 +1,248 @@
+import { setTimeout } from 'node:timers/promises';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import pg from 'pg';
+import { StartupError } from '../startup-error.js';
+import type { Connection } from './connection-pool.js';
+import { DatabaseUnavailableException, isUnavailable } from './database-errors.js';
+import { DatabasePool } from './database-pool.js';
+import { DatabaseSettings } from './database.settings.js';
+import { type Migration, MIGRATIONS_FOLDER, readMigrations } from './migration-files.js';
+
+/** How long to wait while another process applies migrations. */
+const LOCK_TIMEOUT_MS = 60_000;
+
+/** How long a statement of a migration may wait for other transactions, which wait behind it meanwhile. */
+const STATEMENT_LOCK_TIMEOUT_MS = 5000;
+
+const RETRY_INTERVAL_MS = 1000;
+
+/** SQLSTATEs of `CREATE TABLE IF NOT EXISTS` if another process creates the same table. */
+const CREATED_MEANWHILE = ['23505', '42P07'];
+
+const CREATE_TABLES = [
+  `create table if not exists schema_migrations (
+    version text primary key,
+    file text not null,
+    checksum text not null,
+    applied_at timestamptz(3) not null default now()
+  )`,
+  'create table if not exists schema_migrations_lock (id integer primary key)',
+  'insert into schema_migrations_lock (id) values (1) on conflict do nothing',
+];
+
+export interface MigrationStatus {
+  version: string;
+  file: string;
+  /** `changed`: the file is not the one that was applied. `unknown`: a file of another version of the service. */
+  state: 'applied' | 'pending' | 'changed' | 'unknown';
+  appliedAt: Date | undefined;
+}
+
+interface AppliedMigration {
+  version: string;
+  file: string;
+  checksum: string;
+  applied_at: Date;
+}
+
+/** Applies the SQL files of `src/migrations`. Several processes may do so at the same time. */
+@Injectable()
+export class MigratorService {
+  private readonly logger = new Logger(MigratorService.name);
+  private isStopped = false;
+
+  constructor(
+    private readonly settings: DatabaseSettings,
+    private readonly pool: DatabasePool,
+    @Inject(MIGRATIONS_FOLDER) private readonly folder: URL,
+  ) {}
+
+  /** Returns the state of each migration of this build, and of those that other builds have applied. */
+  async getStatus(): Promise<MigrationStatus[]> {
+    const migrations = await readMigrations(this.folder);
+    const connection = await this.pool.connect();
+    try {
+      return compare(migrations, await findApplied(connection));
+    } finally {
+      connection.release();
+    }
+  }
+
+  /**
+   * Applies the pending migrations, each in a transaction.
+   *
+   * @returns the names of the files that this call has applied
+   * @throws StartupError if one fails, or if a file has changed since it was applied
+   * @throws DatabaseUnavailableException
+   */
+  async migrate(): Promise<string[]> {
+    const migrations = await readMigrations(this.folder);
+    const connection = await this.connect();
+    const files: string[] = [];
+    try {
+      if (findPending(migrations, await findApplied(connection)).length === 0) return files;
+      await createTables(connection);
+      for (const migration of migrations) {
+        if (await this.apply(migration, migrations, connection)) files.push(migration.file);
+      }
+      return files;
+    } catch (error) {
+      throw error instanceof StartupError || !isUnavailable(error)
+        ? error
+        : new DatabaseUnavailableException(error);
+    } finally {
+      connection.release();
+    }
+  }
+
+  /** Applies migrations if the settings say so. While the database is not available, repeats it in the background. */
+  async migrateAtStartUp(): Promise<void> {
+    const { DATABASE_MIGRATE = this.pool.isEmbedded } = this.settings;
+    if (!DATABASE_MIGRATE) return;
+    try {
+      await this.migrate();
+    } catch (error) {
+      if (!(error instanceof DatabaseUnavailableException)) throw error;
+      this.logger.warn({ err: error.cause }, 'Migrations wait for the database');
+      void this.repeat();
+    }
+  }
+
+  /** Stops repeating. */
+  stop(): void {
+    this.isStopped = true;
+  }
+
+  private async repeat(): Promise<void> {
+    while (!this.isStopped) {
+      await setTimeout(RETRY_INTERVAL_MS, undefined, { ref: false });
+      try {
+        await this.migrate();
+        return;
+      } catch (error) {
+        if (error instanceof DatabaseUnavailableException) continue;
+        this.logger.fatal(error);
+        return;
+      }
+    }
+  }
+
+  /** @returns whether this process has applied it */
+  private async apply(
+    migration: Migration,
+    all: Migration[],
+    connection: Connection,
+  ): Promise<boolean> {
+    const { version, file, checksum } = migration;
+    await connection.query('begin');
+    try {
+      await connection.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
+      await connection.query('select id from schema_migrations_lock for update');
+      const pending = findPending(all, await findApplied(connection));
+      if (!pending.includes(migration)) {
+        await connection.query('rollback');
+        return false;
+      }
+      await connection.query(`set local lock_timeout = ${STATEMENT_LOCK_TIMEOUT_MS}`);
+      await execute(migration, connection);
+      await connection.query(
+        'insert into schema_migrations (version, file, checksum) values ($1, $2, $3)',
+        [version, file, checksum],
+      );
+      await connection.query('commit');
+    } catch (error) {
+      await connection.query('rollback').catch(() => undefined);
+      throw error;
+    }
+    this.logger.log(`Applied migration ${file}`);
+    return true;
+  }
+
+  /** Opens a connection of its own, without the time limit of queries. */
+  private async connect(): Promise<Connection> {
+    if (this.pool.isEmbedded) return this.pool.connect();
+    const {
+      DATABASE_URL,
+      DATABASE_MIGRATE_URL = DATABASE_URL,
+      DATABASE_TIMEOUT_MS,
+    } = this.settings;
+    const client = new pg.Client({
+      connectionString: DATABASE_MIGRATE_URL,
+      connectionTimeoutMillis: DATABASE_TIMEOUT_MS,
+      application_name: 'petsage-api migrate',
+    });
+    // The running query is rejected too.
+    client.on('error', () => undefined);
+    await client.connect().catch((error: unknown) => {
+      throw new DatabaseUnavailableException(error);
+    });
+    return {
+      query: (text, parameters) => client.query(text, parameters),
+      release: () => {
+        void client.end();
+      },
+    };
+  }
+}
+
+async function createTables(connection: Connection): Promise<void> {
+  for (const statement of CREATE_TABLES) {
+    await connection.query(statement).catch((error: unknown) => {
+      const { code = '' } = error as pg.DatabaseError;
+      if (!CREATED_MEANWHILE.includes(code)) throw error;
+    });
+  }
+}
+
+async function execute({ file, sql }: Migration, connection: Connection): Promise<void> {
+  try {
+    await connection.query(sql);
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || isUnavailable(error)) throw error;
+    const { position, message, hint } = error;
+    const line = sql.slice(0, Number(position ?? 0)).split('\n').length;
+    const place = position === undefined ? file : `${file}:${line}`;
+    throw new StartupError(
+      `migrations/${place}: ${message}${hint === undefined ? '' : `. ${hint}`}`,
+      { cause: error },
+    );
+  }
+}
+
+async function findApplied(connection: Connection): Promise<AppliedMigration[]> {
+  const { rows } = await connection.query("select to_regclass('schema_migrations') as name");
+  if ((rows[0] as { name: string | null }).name === null) return [];
+  const result = await connection.query(
+    'select version, file, checksum, applied_at from schema_migrations order by version',
+  );
+  return result.rows as AppliedMigration[];
+}
+
+function compare(migrations: Migration[], applied: AppliedMigration[]): MigrationStatus[] {
+  const known = migrations.map(({ version, file, checksum }): MigrationStatus => {
+    const match = applied.find((other) => other.version === version);
+    const state =
+      match === undefined ? 'pending' : match.checksum === checksum ? 'applied' : 'changed';
+    return { version, file, state, appliedAt: match?.applied_at };
+  });
+  const unknown = applied
+    .filter(({ version }) => migrations.every((migration) => migration.version !== version))
+    .map(({ version, file, applied_at: appliedAt }): MigrationStatus => {
+      return { version, file, state: 'unknown', appliedAt };
+    });
+  return [...known, ...unknown].sort((a, b) => a.version.localeCompare(b.version));
+}
+
+/** @throws StartupError if a file has changed since it was applied */
+function findPending(migrations: Migration[], applied: AppliedMigration[]): Migration[] {
+  const status = compare(migrations, applied);
+  const changed = status.find(({ state }) => state === 'changed');
+  if (changed) throw new StartupError(formatChanged(changed.file));
+  const pending = status.filter(({ state }) => state === 'pending').map(({ version }) => version);
+  return migrations.filter(({ version }) => pending.includes(version));
+}
+
+/** Message about a file that has changed since it was applied. */
+export function formatChanged(file: string): string {
+  return `migrations/${file} has changed since it was applied. Restore it, and write the change as a new migration.`;
+}
