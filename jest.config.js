@@ -45,6 +45,15 @@ export default {
       testRegex: '\\.spec\\.ts$',
     },
     { ...shared, displayName: 'e2e', roots: ['<rootDir>/test'], testRegex: '\\.e2e-spec\\.ts$' },
+    // End-to-end tests that use a database, which is embedded in the project e2e.
+    {
+      ...shared,
+      displayName: 'postgres',
+      roots: ['<rootDir>/test'],
+      testRegex: '/(features/.*|database[^/]*)\\.e2e-spec\\.ts$',
+      globalSetup: '<rootDir>/test/fixtures/postgres-set-up.js',
+      globalTeardown: '<rootDir>/test/fixtures/postgres-tear-down.js',
+    },
     {
       ...shared,
       displayName: 'browser',
