@@ -29,6 +29,15 @@ const RULE_ERRORS = new Map<string, (args: unknown[]) => RuleError>(
     isInt: () => ({ type: 'int_type', msg: 'Input should be a valid integer' }),
     isNumber: () => ({ type: 'float_type', msg: 'Input should be a valid number' }),
     isBoolean: () => ({ type: 'bool_type', msg: 'Input should be a valid boolean' }),
+    isUuid: () => ({ type: 'uuid_parsing', msg: 'Input should be a valid UUID' }),
+    isDateText: () => ({
+      type: 'date_from_datetime_parsing',
+      msg: 'Input should be a valid date or datetime',
+    }),
+    isDateTimeText: () => ({
+      type: 'datetime_from_date_parsing',
+      msg: 'Input should be a valid datetime or date',
+    }),
     isEnum: ([, values]) => createChoiceError('enum', values),
     isIn: ([values]) => createChoiceError('literal_error', values),
     minLength: ([n]) => ({
