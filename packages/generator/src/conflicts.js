@@ -1,24 +1,23 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findTarget, readFeature } from './resource-context.js';
+
+/** @typedef {import('./payload.js').Feature} Feature */
 
 /**
  * Finds everything in the project that has the same name as a part of the new feature.
  *
- * @param {import('./payload.js').Feature} feature
+ * @param {Feature} feature
  * @param {string} root the folder of the project
  * @returns {string[]} an error message for each conflict
  */
-export function findConflicts({ name, folder, className, path, fields }, root) {
+export function findConflicts(feature, root) {
+  const { name, folder, className, resource } = feature;
   const features = listFeatures(root);
   const test = `test/features/${folder}.e2e-spec.ts`;
   const twin = features.find((other) => toClassName(other) === className);
   const { paths = {}, components = {} } = readOpenApiDocument(root);
-  const hasFields = fields.length > 0;
-  const routes = [
-    { method: 'get', path: `${path}/smoke-test` },
-    ...(hasFields ? [{ method: 'post', path }] : []),
-  ];
-  const schemas = [`${className}Status`, ...(hasFields ? [`${className}Request`] : [])];
+  const { routes, schemas } = resource ? listResourceNames(feature) : listNames(feature);
 
   const conflicts = [];
   if (features.includes(folder)) {
@@ -42,10 +41,92 @@ export function findConflicts({ name, folder, className, path, fields }, root) {
         conflicts.push(`the OpenAPI schema ${schema} already exists. Choose another name.`);
       }
     }
+    if (resource) conflicts.push(...findStorageConflicts({ ...feature, resource }, root));
   }
   return conflicts.map((conflict) => `${name}: ${conflict}`);
 }
 
+/** @param {Feature} feature */
+function listNames({ path, className, fields }) {
+  const hasFields = fields.length > 0;
+  return {
+    routes: [
+      { method: 'get', path: `${path}/smoke-test` },
+      ...(hasFields ? [{ method: 'post', path }] : []),
+    ],
+    schemas: [`${className}Status`, ...(hasFields ? [`${className}Request`] : [])],
+  };
+}
+
+/** @param {Feature} feature */
+function listResourceNames({ path, className }) {
+  return {
+    routes: [
+      { method: 'post', path },
+      { method: 'get', path },
+      ...['get', 'patch', 'delete'].map((method) => ({ method, path: `${path}/{id}` })),
+    ],
+    schemas: [`Create${className}`, className, `${className}Page`, `Update${className}`],
+  };
+}
+
+/**
+ * @param {import('./resource-context.js').ResourceFeature} feature
+ * @param {string} root
+ */
+function findStorageConflicts(feature, root) {
+  const { table, fields } = feature.resource;
+  const conflicts = fields
+    .filter((field) => field.reference !== undefined && !findTarget(field, feature, root))
+    .map(
+      ({ name, reference }) =>
+        `the field ${name} references ${reference}, which is no generated resource in src/features. Create it first with --resource.`,
+    );
+  const ownReference = fields.find(
+    ({ reference, isOptional }) => reference === feature.name && !isOptional,
+  );
+  if (ownReference) {
+    conflicts.push(
+      `the field ${ownReference.name} references the resource itself, so that none could be created. Make it optional: ${ownReference.type.replace(')', ')?')}.`,
+    );
+  }
+  const migration = findMigration(table, root);
+  if (migration !== undefined) {
+    conflicts.push(
+      `the table ${table} already exists: src/migrations/${migration} creates it. Choose another name.`,
+    );
+  }
+  return conflicts;
+}
+
+/**
+ * Finds the migration that creates a table.
+ *
+ * @param {string} table
+ * @param {string} root
+ */
+function findMigration(table, root) {
+  const folder = join(root, 'src/migrations');
+  const statement = new RegExp(`create\\s+table\\s+(if\\s+not\\s+exists\\s+)?"?${table}"?\\s`, 'i');
+  return (existsSync(folder) ? readdirSync(folder) : []).find(
+    (file) => file.endsWith('.sql') && statement.test(readFileSync(join(folder, file), 'utf8')),
+  );
+}
+
+/**
+ * Finds the resources that reference another one.
+ *
+ * @param {string} name of the other one, in snake_case
+ * @param {string} root
+ * @returns {string[]} their names
+ */
+export function findReferencingFeatures(name, root) {
+  return listFeatures(root)
+    .flatMap((folder) => readFeature(folder, root) ?? [])
+    .filter((feature) => feature.name !== name)
+    .filter((feature) => feature.resource?.fields.some(({ reference }) => reference === name))
+    .map((feature) => feature.name);
+}
 /**
  * Lists the folder names of the features.
  *

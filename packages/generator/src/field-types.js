@@ -87,6 +87,28 @@ const CHOICE = /^[\p{L}\p{N}](?:[\p{L}\p{N}\p{M}\p{Join_Control} ._+/-]*[\p{L}\p
 export const TYPE_HINT = `Use ${Object.keys(NAMED_TYPES).join(', ')}, limits such as string(1..80) or int(0..), or choices such as dog|cat. Append [] for a list and ? for an optional field.`;
 
 /**
+ * Returns the rules of a value that is stored: as strict as its column.
+ *
+ * @param {FieldType} type
+ * @returns {FieldType}
+ */
+export function toStoredType(type) {
+  const { schema, rules } = type;
+  if (schema.format === 'date') return { ...type, rules: [['IsDateText']] };
+  if (schema.format === 'date-time') return { ...type, rules: [['IsDateTimeText']] };
+  if (schema.type === 'integer') {
+    const { minimum = Number.MIN_SAFE_INTEGER, maximum = Number.MAX_SAFE_INTEGER } = schema;
+    const limits = /** @type {Rule[]} */ ([
+      ...('minimum' in schema ? [] : [['Min', 'Number.MIN_SAFE_INTEGER']]),
+      ...('maximum' in schema ? [] : [['Max', 'Number.MAX_SAFE_INTEGER']]),
+    ]);
+    return { ...type, schema: { ...schema, minimum, maximum }, rules: [...rules, ...limits] };
+  }
+  const isText = schema.type === 'string' && !schema.enum && schema.format !== 'uuid';
+  return isText ? { ...type, rules: [...rules, ['IsStorableText']] } : type;
+}
+
+/**
  * Parses a type without `[]` and `?`: `int`, `string(1..80)` or `dog|cat`.
  *
  * @param {string} text

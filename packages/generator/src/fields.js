@@ -1,4 +1,4 @@
-import { parseType } from './field-types.js';
+import { parseType, toStoredType } from './field-types.js';
 
 /** @typedef {import('./field-types.js').Rule} Rule */
 
@@ -12,24 +12,30 @@ import { parseType } from './field-types.js';
  * @property {string} tsType
  * @property {string[]} decorators of class-validator
  * @property {string[]} imports from class-validator
+ * @property {string[]} platformImports from the validators of the platform
  * @property {Record<string, unknown>} apiProperty options of `@ApiProperty()`
  * @property {unknown} example
  * @property {unknown} invalidExample
  */
+
+/** Rules of the platform, for values that are stored. */
+const PLATFORM_RULES = /^is(DateText|DateTimeText|StorableText)$/i;
 
 /**
  * Parses a type expression such as `string(1..80)`, `dog|cat`, `int[]`, `int[][]` or `email?`.
  *
  * @param {string} name
  * @param {unknown} expression
+ * @param {boolean} [isStored]
  * @returns {Field | undefined} undefined if the expression is not valid
  */
-export function parseField(name, expression) {
+export function parseField(name, expression, isStored = false) {
   if (typeof expression !== 'string') return undefined;
   const [, typeText = '', brackets = '', optional] =
     /^([^[\]?]+)((?:\[\]){0,2})(\?)?$/.exec(expression) ?? [];
-  const type = parseType(typeText);
-  if (type === undefined) return undefined;
+  const parsedType = parseType(typeText);
+  if (parsedType === undefined) return undefined;
+  const type = isStored ? toStoredType(parsedType) : parsedType;
   const isOptional = optional !== undefined;
   const itemTsType = getTsType(type.schema);
   const { decorators, imports } = describeRules(type.rules, brackets, itemTsType);
@@ -47,7 +53,11 @@ export function parseField(name, expression) {
     isOptional,
     tsType: `(${itemTsType})${brackets}${isOptional ? ' | null' : ''}`,
     decorators: [...(isOptional ? ['@IsOptional()'] : []), ...decorators],
-    imports: [...(isOptional ? ['IsOptional'] : []), ...imports],
+    imports: [
+      ...(isOptional ? ['IsOptional'] : []),
+      ...imports.filter((name) => !PLATFORM_RULES.test(name)),
+    ],
+    platformImports: imports.filter((name) => PLATFORM_RULES.test(name)),
     apiProperty,
     example,
     invalidExample: brackets === '' ? type.invalidExample : 'not a list',

@@ -5,27 +5,36 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
-import { findConflicts, listFeatures } from './conflicts.js';
+import { findConflicts, findReferencingFeatures, listFeatures } from './conflicts.js';
 import { parseFieldOptions } from './fields.js';
+import { compareCode, extendResource } from './added-fields.js';
 import { buildOpenApiDocument } from './openapi-document.js';
 import { parsePayload } from './payload.js';
 import { parsePayloadText } from './payload-text.js';
 import { formatCommand, promptForPayload } from './prompts.js';
-import { renderFeature } from './render.js';
+import { renderAddedColumns, renderFeature } from './render.js';
+import { isResource, readFeature } from './resource-context.js';
 
 const HELP = `Creates or removes a feature: module, controller, service, DTOs, tests and README.
+With --resource, its fields are stored: repository, table and migration too.
 
 Usage:
   npm run feature                 (asks for name, description, requirements and fields)
   npm run feature -- NAME --description TEXT [options]
   npm run feature -- --payload FILE
+  npm run feature -- NAME --add-field NAME:TYPE?
   npm run feature -- --remove NAME
 
 Options:
   --description TEXT   what the feature is for
   --requirement TEXT   a requirement; can be repeated
   --field NAME:TYPE    a field of the POST request; can be repeated
-  --path PATH          the base route, such as api/v1/pets; the default is the name in kebab-case
+  --resource           store the fields: create, get, list, change and delete them
+  --public             with --resource: no token is needed
+  --owned              with --resource: each belongs to the user who created it
+  --add-field NAME:TYPE?  add an optional field to a resource, with a migration; can be repeated
+  --path PATH          the base route, such as api/v1/pets; the default is the name in kebab-case,
+                       or with --resource /api/v1/ and its plural
   --payload FILE       read the feature from a JSON or Markdown file; - reads standard input
   --remove NAME        remove a generated feature
   --force              with --remove: remove the feature even if its files were edited
@@ -40,10 +49,15 @@ Field types:
   TYPE[], TYPE[][]     a list, a list of lists
   TYPE?                an optional field, which may be absent or null
 
+With --resource also:
+  ref(FEATURE)         the id of another resource
+  TYPE!unique          no two may be equal; with --owned, no two of one user
+  TYPE!filter          a parameter of the list
+
 Payload:
   {"feature":"pet_profile","description":"Profiles of pets",
    "requirements":["An owner lists their pets"],"fields":{"name":"string","age":"int?"}}
-  A Markdown file has this in a code block, or the same keys in a list. Requirements and
+  "resource", "public" and "owned" are true or false. A Markdown file has this in a code block, or the same keys in a list. Requirements and
   fields can be omitted, empty, null or "none".
 
 Exit codes:
@@ -98,6 +112,8 @@ async function main() {
     console.log(HELP.trimEnd());
   } else if (options.remove !== undefined) {
     await removeFeature(options.remove, options);
+  } else if (options['add-field'] !== undefined) {
+    await addFields(options['add-field'], options);
   } else {
     const { feature, errors, warnings } = parsePayload(await readPayload(options));
     for (const warning of warnings) console.error(`Warning: ${warning}`);
@@ -116,6 +132,10 @@ function parseArguments() {
         description: { type: 'string' },
         requirement: { type: 'string', multiple: true },
         field: { type: 'string', multiple: true },
+        resource: { type: 'boolean' },
+        public: { type: 'boolean' },
+        owned: { type: 'boolean' },
+        'add-field': { type: 'string', multiple: true },
         path: { type: 'string' },
         payload: { type: 'string' },
         remove: { type: 'string' },
@@ -128,14 +148,21 @@ function parseArguments() {
     throw new UsageError(getMessage(error).replace(/\.$/, ''));
   }
   const { positionals: names, values } = args;
-  const { description, requirement, field, path, payload, remove } = values;
-  const parts = [names[0], description, requirement, field, path];
+  const { description, requirement, field, path, payload, remove, resource, owned } = values;
+  const parts = [names[0], description, requirement, field, path, resource, values.public, owned];
   const hasFeature = parts.some((part) => part !== undefined);
   if ([hasFeature, payload !== undefined, remove !== undefined].filter(Boolean).length > 1) {
     throw new UsageError('A feature name with options, --payload and --remove exclude each other');
   }
   if (values.force && remove === undefined) {
     throw new UsageError('--force is only valid with --remove');
+  }
+  const others = [description, requirement, field, path, payload, resource, values.public, owned];
+  const hasOthers = others.some((value) => value !== undefined) || names.length !== 1;
+  if (values['add-field'] !== undefined && hasOthers) {
+    throw new UsageError(
+      '--add-field needs the name of one resource, and no other option but --dry-run',
+    );
   }
   return { ...values, names };
 }
@@ -144,7 +171,18 @@ function parseArguments() {
  * Rejects options in front of `--`: npm reads them itself, and leaves only environment variables.
  */
 function rejectOptionsForNpm() {
-  const options = ['requirement', 'field', 'path', 'payload', 'remove', 'dry-run']
+  const options = [
+    'requirement',
+    'field',
+    'path',
+    'payload',
+    'remove',
+    'dry-run',
+    'resource',
+    'public',
+    'owned',
+    'add-field',
+  ]
     .filter((option) => process.env[`npm_config_${option.replace('-', '_')}`] !== undefined)
     .map((option) => `--${option}`);
   if (options.length > 0) {
@@ -161,7 +199,8 @@ function rejectOptionsForNpm() {
  * @param {Options} options
  * @returns {Promise<unknown>}
  */
-async function readPayload({ names, description, requirement, field = [], path, payload }) {
+async function readPayload(options) {
+  const { names, description, requirement, field = [], path, payload, resource, owned } = options;
   if (payload !== undefined) return readPayloadFile(payload);
   const hasArguments = process.argv.length > 2;
   if (!hasArguments && process.stdin.isTTY && process.stdout.isTTY) return askForPayload();
@@ -175,7 +214,10 @@ async function readPayload({ names, description, requirement, field = [], path, 
   }
   const { fields, error } = parseFieldOptions(field);
   if (error !== undefined) throw new CliError(EXIT_INVALID_INPUT, `--field ${error}`);
-  return { feature: names[0], description, requirements: requirement, fields, path };
+  return {
+    ...{ feature: names[0], description, requirements: requirement, fields, path },
+    ...{ resource, public: options.public, owned },
+  };
 }
 
 async function askForPayload() {
@@ -229,10 +271,7 @@ async function createFeature(feature, options) {
     printDocumentDiff(document);
     return;
   }
-  for (const [path, content] of files) {
-    mkdirSync(join(ROOT, dirname(path)), { recursive: true });
-    writeFileSync(join(ROOT, path), content);
-  }
+  writeFiles(files);
   writeFileSync(join(ROOT, 'openapi.json'), document);
   printFiles('created', files.keys());
   printFiles('updated', ['openapi.json']);
@@ -251,8 +290,16 @@ async function removeFeature(name, options) {
       `${name}: there is no such feature. Choose one of ${features.join(', ')}.`,
     );
   }
+  const referencing = findReferencingFeatures(folder.replaceAll('-', '_'), ROOT);
+  if (referencing.length > 0) {
+    throw new CliError(
+      EXIT_CONFLICT,
+      `${name}: ${referencing.join(', ')} references it. Remove ${referencing.length > 1 ? 'these' : 'that'} first.`,
+    );
+  }
   const files = readFeatureFiles(folder);
-  const generatedFiles = await regenerateFeature(files, folder);
+  const feature = readFeature(folder, ROOT);
+  const generatedFiles = feature && (await renderCode(feature));
   if (generatedFiles === undefined) {
     throw new CliError(
       EXIT_CONFLICT,
@@ -280,25 +327,68 @@ async function removeFeature(name, options) {
   writeFileSync(join(ROOT, 'openapi.json'), document);
   printFiles('removed', files.keys());
   printFiles('updated', ['openapi.json']);
+  if (feature?.resource) {
+    console.log(
+      `kept the table ${feature.resource.table}, its data, and the migrations. To delete them, write a migration: drop table ${feature.resource.table};`,
+    );
+  }
 }
 
 /**
- * Renders a feature again from the payload in its README.
+ * Adds optional fields to a resource: a migration, and the code of the files that were not edited. Prints the change
+ * of the others.
  *
- * @param {Map<string, string>} files the files of the feature
- * @param {string} folder
- * @returns {Promise<Map<string, string> | undefined>} undefined if the README has no valid payload
+ * @param {string[]} added such as `weight:number?`
+ * @param {Options} options
  */
-async function regenerateFeature(files, folder) {
-  const readme = files.get(`src/features/${folder}/README.md`) ?? '';
-  const [, json = ''] = /\n## Payload\n.*\n`{3,}json\n(.*)\n`{3,}\n$/s.exec(readme) ?? [];
-  try {
-    const { feature } = parsePayload(JSON.parse(json));
-    return feature?.folder === folder ? await renderFeature(feature, ROOT) : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
+async function addFields(added, options) {
+  const name = String(options.names[0]);
+  const folder = name.replaceAll('_', '-');
+  const feature = readFeature(folder, ROOT);
+  if (!isResource(feature)) {
+    throw new CliError(
+      EXIT_CONFLICT,
+      `${name}: there is no resource with a valid payload in src/features/${folder}/README.md. Choose another name.`,
+    );
   }
+  const { changed, newFields, errors } = extendResource(feature, added, ROOT);
+  if (changed === undefined) throw new CliError(EXIT_INVALID_INPUT, ...errors);
+  const { written, patches } = compareCode(
+    readFeatureFiles(folder),
+    await renderCode(feature),
+    await renderCode(changed),
+  );
+  written.set(...renderAddedColumns(changed, newFields, ROOT));
+  const document = await buildDocument(folder, new Map([...readFeatureFiles(folder), ...written]));
+  if (options['dry-run']) {
+    printFiles('would write', written.keys());
+  } else {
+    writeFiles(written);
+    writeFileSync(join(ROOT, 'openapi.json'), document);
+    printFiles('wrote', written.keys());
+    printFiles('updated', ['openapi.json']);
+  }
+  for (const patch of patches) {
+    console.log(`\nThis file was edited. Make this change, and run npm run openapi:\n${patch}`);
+  }
+}
+
+/** @param {Map<string, string>} files contents by path */
+function writeFiles(files) {
+  for (const [path, content] of files) {
+    mkdirSync(join(ROOT, dirname(path)), { recursive: true });
+    writeFileSync(join(ROOT, path), content);
+  }
+}
+
+/**
+ * Renders the files of a feature that `--remove` removes: all but its migration.
+ *
+ * @param {Feature} feature
+ */
+async function renderCode(feature) {
+  const files = await renderFeature(feature, ROOT);
+  return new Map([...files].filter(([path]) => !path.endsWith('.sql')));
 }
 
 /**

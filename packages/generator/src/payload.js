@@ -1,9 +1,19 @@
 import { TYPE_HINT } from './field-types.js';
 import { parseField } from './fields.js';
+import { describeResource } from './resource.js';
 
 /** @typedef {import('./fields.js').Field} Field */
 
-const KEYS = ['feature', 'description', 'requirements', 'fields', 'path'];
+const KEYS = [
+  'feature',
+  'description',
+  'requirements',
+  'fields',
+  'path',
+  'resource',
+  'public',
+  'owned',
+];
 
 const MAX_NAME_LENGTH = 50;
 
@@ -25,11 +35,12 @@ const UNSAFE_CHARACTERS = /[\s\p{Cc}\p{Cs}\p{Bidi_Control}]+/gu;
  * @property {string} description
  * @property {string[]} requirements
  * @property {Field[]} fields
+ * @property {import('./resource.js').Resource} [resource] how the fields are stored
  * @property {Record<string, unknown>} payload the normalized payload
  */
 
 /**
- * Validates a payload, `{ feature, description, requirements, fields, path }`.
+ * Validates a payload, `{ feature, description, requirements, fields, path, resource, public, owned }`.
  *
  * @param {unknown} payload
  * @returns {{ feature?: Feature, errors: string[], warnings: string[] }} the feature, or all errors
@@ -55,8 +66,19 @@ export function parsePayload(payload) {
   const name = parseName(payload.feature, errors);
   const description = parseText('description', payload.description, errors);
   const requirements = parseRequirements(payload.requirements, errors);
-  const fields = parseFields(payload.fields, errors);
-  const path = parsePath(payload.path, name, errors);
+  const isResource = parseFlag('resource', payload.resource, errors);
+  for (const key of ['public', 'owned']) {
+    if (parseFlag(key, payload[key], errors) && !isResource) {
+      errors.push(`${key}: only a resource can be ${key}. Add "resource": true (--resource).`);
+    }
+  }
+  checkFieldNames(payload.fields, errors);
+  const resource = isResource ? describeResource(name, payload, errors) : undefined;
+  const fields = resource?.fields ?? parseFields(payload.fields, errors);
+  const defaultPath = resource
+    ? `/api/v1/${resource.pluralFolder}`
+    : `/${name.replaceAll('_', '-')}`;
+  const path = parsePath(payload.path, defaultPath, errors);
   if (errors.length > 0) return { errors, warnings };
   const words = name.split('_');
   return {
@@ -69,6 +91,7 @@ export function parsePayload(payload) {
       description,
       requirements,
       fields,
+      resource,
       payload: {
         feature: name,
         description,
@@ -76,7 +99,10 @@ export function parsePayload(payload) {
         ...(fields.length > 0 && {
           fields: Object.fromEntries(fields.map((field) => [field.name, field.type])),
         }),
-        ...(path !== getDefaultPath(name) && { path }),
+        ...(resource && { resource: true }),
+        ...(resource?.isPublic && { public: true }),
+        ...(resource?.isOwned && { owned: true }),
+        ...(path !== defaultPath && { path }),
       },
     },
     errors,
@@ -163,19 +189,30 @@ function parseRequirements(value, errors) {
 }
 
 /**
+ * @param {string} key
  * @param {unknown} value
  * @param {string[]} errors
- * @returns {Field[]}
  */
-function parseFields(value, errors) {
-  if (isNone(value)) return [];
+function parseFlag(key, value, errors) {
+  if (value !== undefined && typeof value !== 'boolean') {
+    errors.push(`${key}: ${show(value)} is not valid. Use true or false.`);
+  }
+  return value === true;
+}
+
+/**
+ * @param {unknown} value
+ * @param {string[]} errors
+ */
+function checkFieldNames(value, errors) {
+  if (isNone(value)) return;
   if (!isObject(value)) {
     errors.push(
       `fields: ${show(value)} is not an object. Map names to types, such as {"name":"string","age":"int?"}.`,
     );
-    return [];
+    return;
   }
-  return Object.entries(value).flatMap(([name, type]) => {
+  for (const name of Object.keys(value)) {
     if (!/^[A-Za-z][A-Za-z0-9_]*$/.test(name) || name.length > MAX_NAME_LENGTH) {
       errors.push(
         `fields: ${show(name)} is not a valid field name. Use at most ${MAX_NAME_LENGTH} letters, digits and underscores, such as birth_date.`,
@@ -183,6 +220,17 @@ function parseFields(value, errors) {
     } else if (RESERVED_FIELD_NAMES.includes(name)) {
       errors.push(`fields: ${show(name)} is a reserved name. Choose another name.`);
     }
+  }
+}
+
+/**
+ * @param {unknown} value
+ * @param {string[]} errors
+ * @returns {Field[]}
+ */
+function parseFields(value, errors) {
+  if (!isObject(value)) return [];
+  return Object.entries(value).flatMap(([name, type]) => {
     const field = parseField(name, type);
     if (field) return [field];
     errors.push(`fields.${name}: ${show(type)} is not a type. ${TYPE_HINT}`);
@@ -192,11 +240,11 @@ function parseFields(value, errors) {
 
 /**
  * @param {unknown} value
- * @param {string} name
+ * @param {string} defaultPath
  * @param {string[]} errors
  */
-function parsePath(value, name, errors) {
-  if (value === undefined) return getDefaultPath(name);
+function parsePath(value, defaultPath, errors) {
+  if (value === undefined) return defaultPath;
   const path = `/${String(value).replace(/^\/|\/$/g, '')}`;
   if (typeof value !== 'string' || !/^(\/[a-z0-9_-][a-z0-9._-]*)+$/.test(path)) {
     errors.push(
@@ -204,11 +252,6 @@ function parsePath(value, name, errors) {
     );
   }
   return path;
-}
-
-/** @param {string} name */
-function getDefaultPath(name) {
-  return `/${name.replaceAll('_', '-')}`;
 }
 
 /** @param {unknown} value */

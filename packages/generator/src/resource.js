@@ -1,0 +1,246 @@
+import { createHash } from 'node:crypto';
+import { pluralize } from 'inflection';
+import { parseField } from './fields.js';
+
+/**
+ * A field that is stored in a column.
+ *
+ * @typedef {import('./fields.js').Field & {
+ *   column: string,
+ *   columnType: string,
+ *   isList: boolean,
+ *   isTime: boolean,
+ *   isUnique: boolean,
+ *   isFilter: boolean,
+ *   reference?: string,
+ *   otherExample?: unknown,
+ * }} StoredField
+ *
+ * The names of a resource and how it is stored.
+ *
+ * @typedef {object} Resource
+ * @property {boolean} isPublic whether its operations need no token
+ * @property {boolean} isOwned whether a row belongs to the user who created it
+ * @property {StoredField[]} fields
+ * @property {string} table
+ * @property {string} words such as `pet profile`
+ * @property {string} pluralWords
+ * @property {string} pluralFolder such as `pet-profiles`
+ * @property {string} pluralClassName
+ * @property {string} pluralName such as `petProfiles`
+ */
+
+const MODIFIERS = /^(.*?)((?:!(?:unique|filter))*)$/s;
+const REFERENCE = /^ref\(([a-z][a-z0-9_]*)\)(\?)?$/;
+
+/** The longest name in PostgreSQL. */
+const MAX_NAME_LENGTH = 63;
+
+/** An entry of an index is at most 2,704 bytes, and a character at most 4. */
+const MAX_INDEXED_LENGTH = 600;
+
+const RESERVED_COLUMNS = [
+  'id',
+  'created_at',
+  'updated_at',
+  'version',
+  'limit',
+  'cursor',
+  'owner_sub',
+];
+
+/** The example of a reference, an id as the service creates it. */
+const ID_EXAMPLE = '018f3a9c-5b0e-7cc3-98c4-dc0c0c07398f';
+
+const COLUMN_TYPES = new Map([
+  ['integer', 'bigint'],
+  ['number', 'double precision'],
+  ['boolean', 'boolean'],
+  ['date', 'date'],
+  ['date-time', 'timestamptz(3)'],
+  ['uuid', 'uuid'],
+]);
+
+export const MODIFIER_HINT =
+  'Append !unique if no two may be equal, and !filter to filter lists by it; or use ref(FEATURE) for the id of another resource.';
+
+/**
+ * @param {string} name in snake_case
+ * @param {Record<string, unknown>} payload
+ * @param {string[]} errors
+ * @returns {Resource}
+ */
+export function describeResource(name, payload, errors) {
+  const isPublic = payload.public === true;
+  const isOwned = payload.owned === true;
+  if (isPublic && isOwned) {
+    errors.push(
+      'public and owned: a resource whose rows belong to users needs a token. Choose one of them.',
+    );
+  }
+  const words = name.split('_');
+  const plurals = [...words.slice(0, -1), pluralize(words.at(-1) ?? '')];
+  const pluralClassName = plurals.map(capitalize).join('');
+  const table = plurals.join('_');
+  return {
+    isPublic,
+    isOwned,
+    fields: parseStoredFields(payload.fields, errors),
+    table,
+    words: words.join(' '),
+    pluralWords: plurals.join(' '),
+    pluralFolder: plurals.join('-'),
+    pluralClassName,
+    pluralName: pluralClassName.charAt(0).toLowerCase() + pluralClassName.slice(1),
+  };
+}
+
+/**
+ * Parses the fields of a resource, whose names `parsePayload` has checked.
+ *
+ * @param {unknown} value
+ * @param {string[]} errors
+ * @returns {StoredField[]}
+ */
+function parseStoredFields(value, errors) {
+  const fields = Object.entries(/** @type {object} */ (value ?? {})).flatMap(([name, expression]) =>
+    parseStoredField(name, String(expression), errors),
+  );
+  if (fields.length === 0) {
+    errors.push(
+      'fields: a resource stores at least one field. Add one such as name:string(1..80).',
+    );
+  }
+  for (const [index, { name, column }] of fields.entries()) {
+    const twin = fields.slice(0, index).find((field) => field.column === column);
+    if (RESERVED_COLUMNS.includes(column)) {
+      errors.push(
+        `fields: ${JSON.stringify(name)} is a reserved name of resources. Choose another name.`,
+      );
+    } else if (twin) {
+      errors.push(
+        `fields: ${twin.name} and ${name} would have the same column ${column}. Rename one of them.`,
+      );
+    } else if (column.length > MAX_NAME_LENGTH) {
+      errors.push(
+        `fields: ${JSON.stringify(name)} is too long for a column. Use at most ${MAX_NAME_LENGTH} characters in snake_case.`,
+      );
+    }
+  }
+  return fields;
+}
+
+/**
+ * @param {string} name
+ * @param {string} expression such as `string(1..80)?!unique`
+ * @param {string[]} errors
+ * @returns {StoredField[]}
+ */
+function parseStoredField(name, expression, errors) {
+  const [, type = '', modifiers = ''] = MODIFIERS.exec(expression) ?? [];
+  const [, reference, optional = ''] = REFERENCE.exec(type) ?? [];
+  const field = parseField(name, reference ? `uuid${optional}` : type, true);
+  if (field === undefined) {
+    errors.push(
+      `fields.${name}: ${JSON.stringify(expression)} is not a type of a stored field. ${MODIFIER_HINT}`,
+    );
+    return [];
+  }
+  const { apiProperty } = field;
+  if (reference)
+    Object.assign(field, {
+      example: ID_EXAMPLE,
+      apiProperty: { ...apiProperty, example: ID_EXAMPLE },
+    });
+  const isUnique = modifiers.includes('!unique');
+  const isFilter = modifiers.includes('!filter') || reference !== undefined;
+  const isList = type.includes('[]');
+  const format = String(apiProperty.format ?? getType(field));
+  const stored = {
+    ...field,
+    type: expression,
+    column: toSnakeCase(name),
+    columnType: isList ? 'jsonb' : (COLUMN_TYPES.get(format) ?? 'text'),
+    isList,
+    isTime: !isList && format === 'date-time',
+    isUnique,
+    isFilter,
+    reference,
+    otherExample: isList ? [] : getOtherExample(field),
+  };
+  const problem = isUnique || isFilter ? findIndexProblem(stored) : undefined;
+  if (problem) errors.push(`fields.${name}: ${JSON.stringify(expression)} ${problem}`);
+  return [stored];
+}
+
+/**
+ * Returns why a column cannot be unique or filtered by.
+ *
+ * @param {StoredField} field
+ */
+function findIndexProblem({ isList, isUnique, example, otherExample, columnType, apiProperty }) {
+  const { maxLength, format, enum: choices } = apiProperty;
+  if (isList) return 'is a list, which can neither be unique nor filtered by. Remove the modifier.';
+  const isBounded =
+    choices !== undefined || format === 'email' || Number(maxLength) <= MAX_INDEXED_LENGTH;
+  if (columnType === 'text' && !isBounded) {
+    return `needs a maximum length of at most ${MAX_INDEXED_LENGTH} to be unique or filtered by, such as string(1..80).`;
+  }
+  const isBoolean = typeof example === 'boolean';
+  if (isUnique && (otherExample === undefined || choices || isBoolean)) {
+    return 'has too few values to be unique. Remove !unique.';
+  }
+  return undefined;
+}
+
+/**
+ * Returns a valid value that differs from the example.
+ *
+ * @param {import('./fields.js').Field} field
+ */
+function getOtherExample({ example, apiProperty }) {
+  const { format, enum: choices, minimum = -Infinity, maximum = Infinity, maxLength } = apiProperty;
+  if (Array.isArray(choices)) return choices[1];
+  if (typeof example === 'boolean') return !example;
+  if (typeof example === 'number') {
+    return [example + 1, example - 1].find(
+      (value) => value >= Number(minimum) && value <= Number(maximum),
+    );
+  }
+  if (maxLength === 0) return undefined;
+  const text = String(example);
+  if (format === 'date') return text.replace(/\d\d$/, '30');
+  if (format === 'date-time') return text.replace(/^\d+/, '2027');
+  if (format === 'email') return `other.${text}`;
+  return `${text.slice(0, -1)}${text.endsWith('2') ? '3' : '2'}`;
+}
+
+/** @param {import('./fields.js').Field} field */
+function getType({ apiProperty, tsType }) {
+  return apiProperty.type ?? tsType.replace(/[()]| \| null/g, '');
+}
+
+/**
+ * Returns the name of a constraint or index, shortened to what PostgreSQL allows.
+ *
+ * @param {string[]} parts
+ */
+export function joinName(...parts) {
+  const name = parts.join('_');
+  if (name.length <= MAX_NAME_LENGTH) return name;
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 8);
+  return `${name.slice(0, MAX_NAME_LENGTH - 9)}_${hash}`;
+}
+
+/** @param {string} name */
+function toSnakeCase(name) {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replace(/([A-Z])([A-Z][a-z])/g, '$1_$2')
+    .toLowerCase();
+}
+
+/** @param {string} word */
+function capitalize(word) {
+  return word.charAt(0).toUpperCase() + word.slice(1);
+}
