@@ -2,11 +2,12 @@ import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { Registry } from 'prom-client';
+import { DatabaseUnavailableException } from './platform/database/database-errors.js';
 import { DatabasePool } from './platform/database/database-pool.js';
 import { DatabaseSettings } from './platform/database/database.settings.js';
 import { type MigrationStatus, MigratorService } from './platform/database/migrator.service.js';
 import { loadSettings } from './platform/settings/load-settings.js';
-import { formatStartupError } from './platform/startup-error.js';
+import { formatStartupError, StartupError } from './platform/startup-error.js';
 
 const USAGE = `Usage: npm run migrate [-- --status]
 
@@ -42,9 +43,20 @@ async function migrate(onlyStatus = false): Promise<void> {
       ? (await migrator.getStatus()).map(formatStatus)
       : (await migrator.migrate()).map((file) => `applied  ${file}`);
     process.stdout.write(`${lines.join('\n') || 'Nothing to apply.'}\n`);
+  } catch (error) {
+    if (!(error instanceof DatabaseUnavailableException)) throw error;
+    throw new StartupError(`The database is not available: ${formatCause(error)}`, {
+      cause: error,
+    });
   } finally {
     await pool.end();
   }
+}
+
+/** The error of a host with several addresses has no message. */
+function formatCause({ cause }: DatabaseUnavailableException): string {
+  const { message, code } = cause as NodeJS.ErrnoException;
+  return message || String(code);
 }
 
 function formatStatus({ file, state, appliedAt }: MigrationStatus): string {

@@ -2,12 +2,15 @@ import { ServiceUnavailableException } from '@nestjs/common';
 import pg from 'pg';
 
 /**
- * SQLSTATE classes and codes of errors that are not the fault of the statement: connection, resources, shutdown of the
- * server, and its time limits. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ * SQLSTATE classes and codes of errors that are not the fault of the statement: lost connection, shutdown of the server,
+ * resources, and its time limits. https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-const UNAVAILABLE = /^(08|53|57P|28|3D000|57014|55P03|25006)/;
+const UNAVAILABLE = /^(08|25006|53|55P03|57)/;
 
-/** SQLSTATEs of a transaction that succeeds if it is repeated: serialization failure and deadlock. */
+/** Those after which the connection is of no use: it is lost, or the server has become a read-only standby. */
+const LOST = /^(08|25006|57P)/;
+
+/** SQLSTATEs of a transaction that may succeed if it is repeated: serialization failure and deadlock. */
 const REPEATABLE = ['40001', '40P01'];
 
 /**
@@ -29,6 +32,11 @@ export function isUnavailable(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return UNAVAILABLE.test(error.code ?? '');
   // A parameter or a value that cannot be converted.
   return !(error instanceof TypeError || error instanceof RangeError);
+}
+
+/** Returns whether an error for which {@link isUnavailable} is true has ended the connection. */
+export function isConnectionLost(error: unknown): boolean {
+  return !(error instanceof pg.DatabaseError) || LOST.test(error.code ?? '');
 }
 
 /** Returns whether a transaction may succeed if it is repeated. */

@@ -1,13 +1,16 @@
-import { Injectable } from '@nestjs/common';
-import type { PostgresPool, PostgresPoolClient } from 'kysely';
+import { Injectable, Logger } from '@nestjs/common';
+import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
 import { Gauge, Histogram, Registry } from 'prom-client';
-import type { Connection, ConnectionPool, QueryResult } from './connection-pool.js';
-import { DatabaseUnavailableException, isUnavailable } from './database-errors.js';
+import { columnTypes } from './column-types.js';
+import {
+  DatabaseUnavailableException,
+  isConnectionLost,
+  isUnavailable,
+} from './database-errors.js';
 import { DatabaseSettings, usesEmbeddedDatabase } from './database.settings.js';
 import { EmbeddedDatabase } from './embedded-database.js';
 import { openTransaction } from './open-transaction.js';
-import { ServerPool } from './server-pool.js';
 
 /** Upper bounds in seconds. PostgreSQL on the same network responds to a read by id within about 1 ms. */
 const DURATION_BUCKETS = [
@@ -20,18 +23,29 @@ const OPERATIONS = ['select', 'insert', 'update', 'delete'];
 /** Statements that change nothing if the connection is lost meanwhile. */
 const HARMLESS = /^\s*(select|begin|start|rollback|savepoint|release|set)\b/i;
 
-/** The connections to the database, for Kysely. Measures queries, and throws a 503 while the database is not available. */
+/** A connection to the database. */
+export type Connection = PostgresPoolClient & {
+  /** @param parameters if they are undefined, the text may contain several statements */
+  query<Row>(text: string, parameters?: readonly unknown[]): Promise<PostgresQueryResult<Row>>;
+};
+
+/**
+ * The connections to the database, for Kysely: those to a server, or the only one to the embedded database. Measures
+ * queries, and throws a 503 while the database is not available.
+ */
 @Injectable()
 export class DatabasePool implements PostgresPool {
+  private readonly logger = new Logger(DatabasePool.name);
   private readonly embedded: EmbeddedDatabase | undefined;
-  private readonly pool: ConnectionPool;
+  private readonly pool: pg.Pool;
   private readonly durations: Histogram<'operation'>;
 
-  constructor(settings: DatabaseSettings, registry: Registry) {
-    this.embedded = usesEmbeddedDatabase(settings)
-      ? new EmbeddedDatabase(settings.DATA_DIR, settings.DATABASE_TIMEOUT_MS)
-      : undefined;
-    const pool = this.embedded ?? new ServerPool(settings);
+  constructor(
+    private readonly settings: DatabaseSettings,
+    registry: Registry,
+  ) {
+    if (usesEmbeddedDatabase(settings)) this.embedded = new EmbeddedDatabase(settings.DATA_DIR);
+    const pool = this.createPool();
     this.pool = pool;
     this.durations = new Histogram({
       name: 'petsage_database_query_duration_seconds',
@@ -46,7 +60,9 @@ export class DatabasePool implements PostgresPool {
       labelNames: ['state'],
       registers: [registry],
       collect() {
-        for (const [state, count] of Object.entries(pool.counts)) this.set({ state }, count);
+        this.set({ state: 'active' }, pool.totalCount - pool.idleCount);
+        this.set({ state: 'idle' }, pool.idleCount);
+        this.set({ state: 'waiting' }, pool.waitingCount);
       },
     });
   }
@@ -61,14 +77,44 @@ export class DatabasePool implements PostgresPool {
   }
 
   /** @throws DatabaseUnavailableException if there is no connection within the time limit */
-  async connect(): Promise<PostgresPoolClient & Connection> {
+  async connect(): Promise<Connection> {
     if (this.isEmbedded && openTransaction.getStore()?.isOpen === true) {
       throw new Error(
         'This query is not part of the transaction that its caller has opened. Use tx, the argument of the function that is passed to transaction(): the embedded database has a single connection.',
       );
     }
     try {
-      return this.wrap(await this.pool.connect());
+      const client = await this.pool.connect();
+      return this.wrap(client, (isLost) => {
+        client.release(isLost);
+      });
+    } catch (error) {
+      throw new DatabaseUnavailableException(error);
+    }
+  }
+
+  /**
+   * Opens a connection for migrations: to `DATABASE_MIGRATE_URL`, and without the time limit of queries.
+   *
+   * @throws DatabaseUnavailableException
+   */
+  async connectForMigrations(): Promise<Connection> {
+    // Its queries block the process, and therefore have no time limit.
+    if (this.isEmbedded) return this.connect();
+    const {
+      DATABASE_URL,
+      DATABASE_MIGRATE_URL = DATABASE_URL,
+      DATABASE_TIMEOUT_MS,
+    } = this.settings;
+    try {
+      const client = new pg.Client({
+        connectionString: DATABASE_MIGRATE_URL,
+        connectionTimeoutMillis: DATABASE_TIMEOUT_MS,
+        application_name: 'petsage-api migrate',
+      });
+      client.on('error', ignore);
+      await client.connect();
+      return this.wrap(client, () => void client.end());
     } catch (error) {
       throw new DatabaseUnavailableException(error);
     }
@@ -76,37 +122,74 @@ export class DatabasePool implements PostgresPool {
 
   async end(): Promise<void> {
     await this.pool.end();
+    await this.embedded?.close();
   }
 
-  private wrap(connection: Connection): PostgresPoolClient & Connection {
+  private createPool(): pg.Pool {
+    const { embedded } = this;
+    const { DATABASE_URL, DATABASE_POOL_SIZE, DATABASE_TIMEOUT_MS } = this.settings;
+    const address: pg.PoolConfig = embedded
+      ? {
+          ...{ stream: () => embedded.createConnection(), max: 1, idleTimeoutMillis: 0 },
+          // Otherwise pg reads them from the environment.
+          ...{ user: 'postgres', database: 'postgres', ssl: false },
+        }
+      : { connectionString: DATABASE_URL, max: DATABASE_POOL_SIZE };
+    const pool = new pg.Pool({
+      ...address,
+      connectionTimeoutMillis: DATABASE_TIMEOUT_MS,
+      query_timeout: DATABASE_TIMEOUT_MS,
+      application_name: 'petsage-api',
+      types: columnTypes,
+    });
+    // A connection that is lost while it executes no query. The next query is rejected.
+    pool.on('connect', (client) => client.on('error', ignore));
+    pool.on('error', ({ message }) => {
+      this.logger.warn({ reason: message }, 'An idle connection to the database was closed');
+    });
+    return pool;
+  }
+
+  private wrap(client: pg.ClientBase, release: (isLost: boolean) => void): Connection {
     let isInTransaction = false;
-    let isBroken = false;
-    const query = async (text: string, parameters?: unknown[]): Promise<QueryResult> => {
+    let lost: DatabaseUnavailableException | undefined;
+    const query = async <Row>(
+      text: string,
+      parameters?: readonly unknown[],
+    ): Promise<PostgresQueryResult<Row>> => {
+      // Kysely rolls back after a lost COMMIT. The error of that would replace the first one.
+      if (lost) throw lost;
       const operation = /^\s*(\w+)/.exec(text)?.[1]?.toLowerCase() ?? '';
       const stop = this.durations.startTimer({
         operation: OPERATIONS.includes(operation) ? operation : 'other',
       });
       try {
-        const result = await connection.query(text, parameters);
+        const result = await client.query(text, parameters as unknown[] | undefined);
         if (operation === 'begin' || operation === 'start') isInTransaction = true;
         if (operation === 'commit' || operation === 'rollback') isInTransaction = false;
-        return result;
+        return result as unknown as PostgresQueryResult<Row>;
       } catch (error) {
         if (!isUnavailable(error)) throw hideValues(error);
-        isBroken = true;
-        const isOutcomeUnknown = isInTransaction ? operation === 'commit' : !HARMLESS.test(text);
-        throw new DatabaseUnavailableException(error, isOutcomeUnknown);
+        const isLost = isConnectionLost(error);
+        const hasChanges = isInTransaction ? operation === 'commit' : !HARMLESS.test(text);
+        const exception = new DatabaseUnavailableException(error, isLost && hasChanges);
+        if (isLost) lost = exception;
+        throw exception;
       } finally {
         stop();
       }
     };
     return {
-      query: query as PostgresPoolClient['query'] & Connection['query'],
+      query: query as Connection['query'],
       release: () => {
-        connection.release(isBroken);
+        release(lost !== undefined);
       },
     };
   }
+}
+
+function ignore(): void {
+  // The error is that of the query.
 }
 
 /** Keeps values of columns, which the detail contains, out of the log. */

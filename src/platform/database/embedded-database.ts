@@ -1,60 +1,40 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import type { PGlite, Results } from '@electric-sql/pglite';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { PGlite } from '@electric-sql/pglite';
 import { Logger } from '@nestjs/common';
-import pg from 'pg';
 import { StartupError } from '../startup-error.js';
-import { COLUMN_PARSERS } from './column-parsers.js';
-import type { Connection, ConnectionPool } from './connection-pool.js';
+import { EmbeddedConnection } from './embedded-connection.js';
 
 /** The folders that this process uses. A lock file with its id may be that of an earlier process. */
 const openFolders = new Set<string>();
 
 /**
  * PostgreSQL in this process, for development: its data is in a folder that one process can use at a time. It has a
- * single connection, which callers get one after the other. Changes survive the end of the process, but not that of the
- * machine, because they are not synchronized to the disk.
+ * single session. Changes survive the end of the process, but not that of the machine, because they are not
+ * synchronized to the disk.
  */
-export class EmbeddedDatabase implements ConnectionPool {
+export class EmbeddedDatabase {
   private readonly logger = new Logger(EmbeddedDatabase.name);
   private readonly folder: string;
-  private readonly lockFile: string;
   private database: PGlite | undefined;
-  /** Callers that wait for the connection. */
-  private readonly waiting: ((connection: Connection) => void)[] = [];
-  private isConnected = false;
 
-  constructor(
-    dataDirectory: string,
-    private readonly timeoutMs: number,
-  ) {
+  constructor(dataDirectory: string) {
     this.folder = resolve(dataDirectory, 'postgres');
-    this.lockFile = `${this.folder}.pid`;
   }
 
-  get counts() {
-    const active = Number(this.isConnected);
-    return { active, idle: 1 - active, waiting: this.waiting.length };
-  }
-
-  /** @throws StartupError if another process uses the folder, or another version has created it */
+  /** @throws StartupError if another process uses the folder, or another version of PostgreSQL has created it */
   async open(): Promise<void> {
-    const { PGlite } = await import('@electric-sql/pglite').catch((error: unknown) => {
-      throw new StartupError(
-        'DATABASE_URL is not set, and the embedded database is not installed. Set DATABASE_URL, or run npm install without --omit=dev.',
-        { cause: error },
-      );
-    });
-    await mkdir(join(this.folder, '..'), { recursive: true });
+    const type = await importPglite();
     await this.lock();
     const version = await readFile(join(this.folder, 'PG_VERSION'), 'utf8').catch(() => undefined);
     try {
-      if (version === undefined) await create(PGlite, this.folder);
-      this.database = await PGlite.create({ dataDir: this.folder, parsers: COLUMN_PARSERS });
+      if (version === undefined) await createEmbeddedDatabase(this.folder);
+      this.database = await type.create({ dataDir: this.folder });
     } catch (error) {
       await this.unlock();
+      if (version === undefined) throw error;
       throw new StartupError(
-        `The embedded database cannot open ${this.folder}${version === undefined ? '' : `, which PostgreSQL ${version.trim()} has created`}. If a newer version of @electric-sql/pglite cannot read it, delete its data with: npm run database -- --reset`,
+        `The embedded database cannot open ${this.folder}, which PostgreSQL ${version.trim()} has created. If @electric-sql/pglite now has another major version of PostgreSQL, install its previous version, or delete the data with: npm run database -- --reset`,
         { cause: error },
       );
     }
@@ -63,93 +43,103 @@ export class EmbeddedDatabase implements ConnectionPool {
     );
   }
 
-  async connect(): Promise<Connection> {
-    if (!this.isConnected) return this.createConnection();
-    return new Promise((resolveConnection, reject) => {
-      const timer = setTimeout(() => {
-        this.waiting.splice(this.waiting.indexOf(receive), 1);
-        reject(new Error(`The connection was not free within ${this.timeoutMs} ms`));
-      }, this.timeoutMs);
-      const receive = (connection: Connection) => {
-        clearTimeout(timer);
-        resolveConnection(connection);
-      };
-      this.waiting.push(receive);
-    });
+  /** Creates the socket of a `pg` client. One client may exist at a time. */
+  createConnection(): EmbeddedConnection {
+    if (this.database === undefined) throw new Error('The embedded database is not open');
+    return new EmbeddedConnection(this.database);
   }
 
-  async end(): Promise<void> {
+  async close(): Promise<void> {
     if (this.database === undefined) return;
     await this.database.close();
     this.database = undefined;
     await this.unlock();
   }
 
-  private createConnection(): Connection {
-    this.isConnected = true;
-    return {
-      query: async (text, parameters) => this.query(text, parameters),
-      release: () => {
-        this.isConnected = false;
-        this.waiting.shift()?.(this.createConnection());
-      },
-    };
+  /**
+   * Deletes all data.
+   *
+   * @returns the folder of the data
+   * @throws StartupError if another process uses it
+   */
+  async reset(): Promise<string> {
+    await this.lock();
+    await rm(this.folder, { recursive: true, force: true });
+    await this.unlock();
+    return this.folder;
   }
 
-  private async query(text: string, parameters?: unknown[]): Promise<Results> {
-    if (this.database === undefined) throw new Error('The embedded database is closed');
-    try {
-      if (parameters) return await this.database.query(text, parameters);
-      // Several statements.
-      const results = await this.database.exec(text);
-      return results.at(-1) ?? { rows: [], fields: [] };
-    } catch (error) {
-      throw toDatabaseError(error);
-    }
-  }
-
-  /** @throws StartupError if another process has the lock */
+  /** @throws StartupError if another process has the lock, or this one */
   private async lock(): Promise<void> {
-    const pid = String(process.pid);
-    try {
-      await writeFile(this.lockFile, pid, { flag: 'wx' });
-    } catch {
-      const owner = await readFile(this.lockFile, 'utf8');
-      const isUsed = owner === pid ? openFolders.has(this.folder) : isRunning(Number(owner));
-      if (isUsed) {
-        throw new StartupError(
-          `The process ${owner} uses the embedded database in ${this.folder}. Stop it, set DATA_DIR to another folder, or set DATABASE_URL to use a server. If ${owner} is another program, delete ${this.lockFile}.`,
-        );
-      }
-      await rm(this.lockFile, { force: true });
-      await this.lock();
-    }
+    if (openFolders.has(this.folder)) throw this.createLockError(process.pid);
     openFolders.add(this.folder);
+    await mkdir(dirname(this.folder), { recursive: true });
+    // Each process creates a file of its own before it looks for others: of two, at least one sees the other.
+    await writeFile(this.getLockFile(process.pid), '');
+    for (const pid of await this.findLocks()) {
+      if (isRunning(pid)) {
+        await this.unlock();
+        throw this.createLockError(pid);
+      }
+      await rm(this.getLockFile(pid), { force: true });
+    }
   }
 
   private async unlock(): Promise<void> {
     openFolders.delete(this.folder);
-    await rm(this.lockFile, { force: true });
+    await rm(this.getLockFile(process.pid), { force: true });
+  }
+
+  /** Returns the ids of the other processes that have locked the folder. They may have been killed. */
+  private async findLocks(): Promise<number[]> {
+    const files = await readdir(dirname(this.folder));
+    const pids = files.map((file) => Number(/^postgres\.(\d+)\.lock$/.exec(file)?.[1]));
+    return pids.filter((pid) => pid > 0 && pid !== process.pid);
+  }
+
+  private createLockError(pid: number): StartupError {
+    return new StartupError(
+      `The process ${pid} uses the embedded database in ${this.folder}. Stop it, set DATA_DIR to another folder, or set DATABASE_URL to use a server. If ${pid} is another program, delete ${this.getLockFile(pid)}.`,
+    );
+  }
+
+  private getLockFile(pid: number): string {
+    return `${this.folder}.${pid}.lock`;
   }
 }
 
-/** Creates the files of a database. If the process ends meanwhile, the folder does not exist. */
-async function create(type: typeof PGlite, folder: string): Promise<void> {
-  const temporary = `${folder}.new`;
-  await rm(temporary, { recursive: true, force: true });
+/** Creates the files of a database, unless another process does. They are complete as soon as the folder exists. */
+export async function createEmbeddedDatabase(folder: string): Promise<void> {
+  const type = await importPglite();
+  const temporary = `${folder}.${process.pid}.new`;
+  await removeUnfinished(folder);
   const database = await type.create({ dataDir: temporary });
   await database.close();
-  await rename(temporary, folder);
+  await rename(temporary, folder).catch(async (error: unknown) => {
+    await rm(temporary, { recursive: true });
+    if (!['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  });
 }
 
-/** Converts an error of PGlite, which contains the parameters of the query, to one of `pg`. */
-function toDatabaseError(error: unknown): unknown {
-  if (!(error instanceof Error) || !('code' in error)) return error;
-  const { message, name, stack, ...fields } = error as pg.DatabaseError;
-  const { length, severity, code, detail, hint, schema, table, column, constraint } = fields;
-  return Object.assign(new pg.DatabaseError(message, length, name), {
-    ...{ stack, severity, code, detail, hint, schema, table, column, constraint },
+/** Deletes what processes that have been killed have left. */
+async function removeUnfinished(folder: string): Promise<void> {
+  const pattern = new RegExp(`^${basename(folder)}\\.(\\d+)\\.new$`);
+  for (const file of await readdir(dirname(folder))) {
+    const pid = Number(pattern.exec(file)?.[1]);
+    if (pid === process.pid || (pid > 0 && !isRunning(pid))) {
+      await rm(join(dirname(folder), file), { recursive: true, force: true });
+    }
+  }
+}
+
+async function importPglite(): Promise<typeof PGlite> {
+  const module = await import('@electric-sql/pglite').catch((error: unknown) => {
+    throw new StartupError(
+      'DATABASE_URL is not set, and the embedded database is not installed. Set DATABASE_URL, or run npm install without --omit=dev.',
+      { cause: error },
+    );
   });
+  return module.PGlite;
 }
 
 function isRunning(pid: number): boolean {

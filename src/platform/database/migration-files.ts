@@ -7,8 +7,11 @@ export const MIGRATIONS_FOLDER = Symbol('MIGRATIONS_FOLDER');
 
 const FILE_NAME = /^(?<version>\d{14})_(?<name>[a-z0-9_]+)\.sql$/;
 
+/** Comments, names and texts, in which a semicolon or a keyword has no meaning. */
+const QUOTED = /--.*|\/\*[^]*?\*\/|'[^']*'|"[^"]*"|\$(\w*)\$[^]*?\$\1\$/g;
+
 /** A statement that would end the transaction in which a file is executed. */
-const TRANSACTION_STATEMENT = /^\s*(begin|start\s+transaction|commit|rollback)\b[^;]*;/im;
+const TRANSACTION_STATEMENT = /(^|;)\s*(begin|start\s+transaction|commit|rollback|abort)\b/i;
 
 /** An SQL file that changes the schema. */
 export interface Migration {
@@ -50,7 +53,7 @@ async function readMigration(folder: URL, file: string): Promise<Migration> {
   }
   // Git may have changed the line ends.
   const sql = (await readFile(new URL(file, folder), 'utf8')).replaceAll('\r\n', '\n');
-  if (TRANSACTION_STATEMENT.test(sql)) {
+  if (TRANSACTION_STATEMENT.test(sql.replace(QUOTED, ' '))) {
     throw new StartupError(
       `migrations/${file}: each file is executed in a transaction. Remove BEGIN, COMMIT and ROLLBACK.`,
     );

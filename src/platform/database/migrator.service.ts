@@ -2,9 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import pg from 'pg';
 import { StartupError } from '../startup-error.js';
-import type { Connection } from './connection-pool.js';
-import { DatabaseUnavailableException, isUnavailable } from './database-errors.js';
-import { DatabasePool } from './database-pool.js';
+import { DatabaseUnavailableException } from './database-errors.js';
+import { type Connection, DatabasePool } from './database-pool.js';
 import { DatabaseSettings } from './database.settings.js';
 import { type Migration, MIGRATIONS_FOLDER, readMigrations } from './migration-files.js';
 
@@ -18,6 +17,12 @@ const RETRY_INTERVAL_MS = 1000;
 
 /** SQLSTATEs of `CREATE TABLE IF NOT EXISTS` if another process creates the same table. */
 const CREATED_MEANWHILE = ['23505', '42P07'];
+
+/** SQLSTATE of a statement that cannot be part of a transaction, such as `CREATE INDEX CONCURRENTLY`. */
+const NOT_IN_TRANSACTION = '25001';
+
+const NOT_IN_TRANSACTION_HINT =
+  'Each file is executed in a transaction. To index a large table, create the index with CONCURRENTLY by hand before the deployment, and write CREATE INDEX IF NOT EXISTS here.';
 
 const CREATE_TABLES = [
   `create table if not exists schema_migrations (
@@ -77,7 +82,7 @@ export class MigratorService {
    */
   async migrate(): Promise<string[]> {
     const migrations = await readMigrations(this.folder);
-    const connection = await this.connect();
+    const connection = await this.pool.connectForMigrations();
     const files: string[] = [];
     try {
       if (findPending(migrations, await findApplied(connection)).length === 0) return files;
@@ -86,10 +91,6 @@ export class MigratorService {
         if (await this.apply(migration, migrations, connection)) files.push(migration.file);
       }
       return files;
-    } catch (error) {
-      throw error instanceof StartupError || !isUnavailable(error)
-        ? error
-        : new DatabaseUnavailableException(error);
     } finally {
       connection.release();
     }
@@ -97,6 +98,8 @@ export class MigratorService {
 
   /** Applies migrations if the settings say so. While the database is not available, repeats it in the background. */
   async migrateAtStartUp(): Promise<void> {
+    // Invalid files are an error in any case.
+    await readMigrations(this.folder);
     const { DATABASE_MIGRATE = this.pool.isEmbedded } = this.settings;
     if (!DATABASE_MIGRATE) return;
     try {
@@ -114,8 +117,9 @@ export class MigratorService {
   }
 
   private async repeat(): Promise<void> {
-    while (!this.isStopped) {
+    for (;;) {
       await setTimeout(RETRY_INTERVAL_MS, undefined, { ref: false });
+      if (this.isStopped) return;
       try {
         await this.migrate();
         return;
@@ -157,32 +161,6 @@ export class MigratorService {
     this.logger.log(`Applied migration ${file}`);
     return true;
   }
-
-  /** Opens a connection of its own, without the time limit of queries. */
-  private async connect(): Promise<Connection> {
-    if (this.pool.isEmbedded) return this.pool.connect();
-    const {
-      DATABASE_URL,
-      DATABASE_MIGRATE_URL = DATABASE_URL,
-      DATABASE_TIMEOUT_MS,
-    } = this.settings;
-    const client = new pg.Client({
-      connectionString: DATABASE_MIGRATE_URL,
-      connectionTimeoutMillis: DATABASE_TIMEOUT_MS,
-      application_name: 'petsage-api migrate',
-    });
-    // The running query is rejected too.
-    client.on('error', () => undefined);
-    await client.connect().catch((error: unknown) => {
-      throw new DatabaseUnavailableException(error);
-    });
-    return {
-      query: (text, parameters) => client.query(text, parameters),
-      release: () => {
-        void client.end();
-      },
-    };
-  }
 }
 
 async function createTables(connection: Connection): Promise<void> {
@@ -198,9 +176,11 @@ async function execute({ file, sql }: Migration, connection: Connection): Promis
   try {
     await connection.query(sql);
   } catch (error) {
-    if (!(error instanceof pg.DatabaseError) || isUnavailable(error)) throw error;
-    const { position, message, hint } = error;
-    const line = sql.slice(0, Number(position ?? 0)).split('\n').length;
+    if (!(error instanceof pg.DatabaseError)) throw error;
+    const { code, position, message } = error;
+    const hint = code === NOT_IN_TRANSACTION ? NOT_IN_TRANSACTION_HINT : error.hint;
+    // The position is in characters, from 1.
+    const line = Array.from(sql).slice(0, Number(position)).join('').split('\n').length;
     const place = position === undefined ? file : `${file}:${line}`;
     throw new StartupError(
       `migrations/${place}: ${message}${hint === undefined ? '' : `. ${hint}`}`,
@@ -210,12 +190,14 @@ async function execute({ file, sql }: Migration, connection: Connection): Promis
 }
 
 async function findApplied(connection: Connection): Promise<AppliedMigration[]> {
-  const { rows } = await connection.query("select to_regclass('schema_migrations') as name");
-  if ((rows[0] as { name: string | null }).name === null) return [];
-  const result = await connection.query(
+  const { rows: tables } = await connection.query<{ name: string | null }>(
+    "select to_regclass('schema_migrations') as name",
+  );
+  if (tables[0]?.name === null) return [];
+  const { rows } = await connection.query<AppliedMigration>(
     'select version, file, checksum, applied_at from schema_migrations order by version',
   );
-  return result.rows as AppliedMigration[];
+  return rows;
 }
 
 function compare(migrations: Migration[], applied: AppliedMigration[]): MigrationStatus[] {
