@@ -45,18 +45,10 @@ async function migrate(onlyStatus = false): Promise<void> {
     process.stdout.write(`${lines.join('\n') || 'Nothing to apply.'}\n`);
   } catch (error) {
     if (!(error instanceof DatabaseUnavailableException)) throw error;
-    throw new StartupError(`The database is not available: ${formatCause(error)}`, {
-      cause: error,
-    });
+    throw new StartupError(String(error), { cause: error });
   } finally {
     await pool.end();
   }
-}
-
-/** The error of a host with several addresses has no message. */
-function formatCause({ cause }: DatabaseUnavailableException): string {
-  const { message, code } = cause as NodeJS.ErrnoException;
-  return message || String(code);
 }
 
 function formatStatus({ file, state, appliedAt }: MigrationStatus): string {

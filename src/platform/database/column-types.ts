@@ -16,7 +16,7 @@ pg.defaults.parseInputDatesAsUTC = true;
  */
 export const columnTypes = new pg.TypeOverrides();
 
-const parseTextArray = columnTypes.getTypeParser(TEXT_ARRAY, 'text') as (
+const parseTextArray = columnTypes.getTypeParser(TEXT_ARRAY) as unknown as (
   text: string,
 ) => (string | null)[];
 

@@ -23,7 +23,15 @@ export class DatabaseUnavailableException extends ServiceUnavailableException {
 
   constructor(cause: unknown, isOutcomeUnknown = false) {
     super(undefined, { cause });
+    // In the log, where the message of the cause follows. The response has the status text.
+    this.message = 'The database is not available';
     this.headers = isOutcomeUnknown ? {} : { 'Retry-After': '1' };
+  }
+
+  /** The message with that of the cause. The error of a host with several addresses has a code instead. */
+  override toString(): string {
+    const { message, code } = this.cause as NodeJS.ErrnoException;
+    return `${this.message}: ${message || String(code)}`;
   }
 }
 
