@@ -3,19 +3,20 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
+  cpSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { getMetadataStorage } from 'class-validator';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 
 const PROJECT = join(import.meta.dirname, '..');
 
@@ -24,6 +25,10 @@ const PROJECT = join(import.meta.dirname, '..');
 const { Settings } = await import(join(PROJECT, 'dist/platform/settings/settings.js'));
 /** @type {typeof import('../src/platform/auth/auth.settings.js')} */
 const { AuthSettings } = await import(join(PROJECT, 'dist/platform/auth/auth.settings.js'));
+/** @type {typeof import('../src/platform/database/database.settings.js')} */
+const { DatabaseSettings } = await import(
+  join(PROJECT, 'dist/platform/database/database.settings.js')
+);
 /** @type {typeof import('../src/platform/settings/parse-settings.js')} */
 const { parseSettings } = await import(join(PROJECT, 'dist/platform/settings/parse-settings.js'));
 
@@ -41,7 +46,7 @@ const settingsClasses = await findSettingsClasses(features);
 const featureWords = readWords(join(PROJECT, 'src/features'));
 
 const manifests = ['', 'smoke-test', 'monitoring'].flatMap(render);
-const withComponents = renderWith(['authentication']);
+const withComponents = renderWith(['authentication', 'database']);
 for (const manifest of [...manifests, ...withComponents]) await validate(manifest);
 checkTypes([...manifests, ...withComponents]);
 for (const { kind, spec } of manifests) {
@@ -49,16 +54,23 @@ for (const { kind, spec } of manifests) {
   assert(!/:(\[\]|null)/.test(JSON.stringify(spec)), `${kind}: expected no empty list or null`);
 }
 
-/** @param {string} kind */
-const find = (kind) => {
-  const manifest = manifests.find((candidate) => candidate.kind === kind);
-  assert(manifest, `expected a ${kind}`);
+/**
+ * @param {string} kind
+ * @param {string} [name]
+ * @param {any[]} [candidates]
+ */
+const find = (kind, name, candidates = manifests) => {
+  const manifest = candidates.find(
+    (candidate) =>
+      candidate.kind === kind && candidate.metadata.name === (name ?? candidate.metadata.name),
+  );
+  assert(manifest, `expected a ${kind} ${name ?? ''}`);
   return manifest;
 };
 const deployment = find('Deployment').spec;
 const pod = deployment.template;
 const [container] = pod.spec.containers;
-const job = find('Job').spec.template.spec;
+const job = find('Job', 'petsage-api-smoke-test').spec.template.spec;
 for (const { kind, spec } of [...manifests, ...withComponents]) {
   const { initContainers = [], containers = [] } = spec?.template?.spec ?? {};
   for (const each of [...initContainers, ...containers]) {
@@ -114,7 +126,7 @@ assert.deepEqual(
 const { endpoints, jobLabel } = find('ServiceMonitor').spec;
 assert.equal(endpoints[0].port, services[1].spec.ports[0].name);
 assert.equal(services[1].metadata.labels[jobLabel], 'petsage-api');
-const rules = find('NetworkPolicy').spec.ingress;
+const rules = find('NetworkPolicy', 'petsage-api').spec.ingress;
 /** @param {string} name */
 const findSources = (name) =>
   rules
@@ -139,7 +151,31 @@ assert.equal(job.containers[0].command[1], join('packages/smoke-runner', bin['pe
 // Such as --expect-revision=4f2a9c1: a separate argument of digits would be a number in YAML.
 assert(job.containers[0].command.includes('--expect-revision=revision-to-expect'));
 assert.equal(job.containers[0].command.at(-1), `http://${find('Service').metadata.name}`);
+checkDatabase();
 console.log(`${manifests.length} manifests are valid and match each other and the API`);
+
+/** Asserts that the Job of the component `database` matches the Deployment. */
+function checkDatabase() {
+  const name = 'petsage-api-migrate';
+  const { metadata, spec } = find('Job', name, withComponents).spec.template;
+  const [migrate] = spec.containers;
+  assert.equal(migrate.image, container.image);
+  assert.deepEqual(spec.securityContext, pod.spec.securityContext);
+  assert.deepEqual(migrate.securityContext, container.securityContext);
+  assert.deepEqual(migrate.command, ['node', 'dist/migrate.js']);
+  assert(existsSync(join(PROJECT, migrate.command[1])));
+  // Otherwise the Service would send requests to it.
+  assert.deepEqual(metadata.labels, { 'app.kubernetes.io/name': name });
+  const { values } = find('NetworkPolicy', 'petsage-api-database', withComponents).spec.podSelector
+    .matchExpressions[0];
+  assert.deepEqual(values, [labels['app.kubernetes.io/name'], name]);
+  const service = find('Deployment', 'petsage-api', withComponents).spec.template.spec;
+  const [url, migrateUrl] = [service.containers[0], migrate].map(({ env }) =>
+    env.find((/** @type {{ name: string }} */ variable) => variable.name === 'DATABASE_URL'),
+  );
+  assert(url);
+  assert.deepEqual(migrateUrl, url);
+}
 
 /**
  * @param {string} folder
@@ -152,20 +188,19 @@ function render(folder) {
 }
 
 /**
- * Renders the manifests of the service with components.
+ * Renders the manifests of the service with components, as the documents say: in kustomization.yaml itself, whose images
+ * apply to the components too.
  *
  * @param {string[]} components
  * @returns {any[]}
  */
 function renderWith(components) {
-  const folder = mkdtempSync(join(tmpdir(), 'petsage-overlay-'));
-  const base = relative(realpathSync(folder), join(PROJECT, 'deploy/kubernetes'));
-  const kustomization = {
-    resources: [base],
-    components: components.map((component) => join(base, component)),
-  };
+  const folder = mkdtempSync(join(tmpdir(), 'petsage-components-'));
+  const file = join(folder, 'kustomization.yaml');
   try {
-    writeFileSync(join(folder, 'kustomization.yaml'), JSON.stringify(kustomization));
+    cpSync(join(PROJECT, 'deploy/kubernetes'), folder, { recursive: true });
+    const kustomization = { ...parse(readFileSync(file, 'utf8')), components };
+    writeFileSync(file, JSON.stringify(kustomization));
     return render(folder);
   } finally {
     rmSync(folder, { recursive: true });
@@ -200,7 +235,7 @@ function checkVariables(title, { env = [], command = [], args = [] }) {
     (/** @type {{ name: string }} */ { name }) =>
       !/^((NODE|OTEL)_|SMOKE_TOKEN$)/.test(name) && !argumentList.includes(`$(${name})`),
   );
-  const rules = [Settings, AuthSettings].flatMap((type) =>
+  const rules = [Settings, AuthSettings, DatabaseSettings].flatMap((type) =>
     getMetadataStorage().getTargetValidationMetadatas(type, '', false, false),
   );
   const settings = new Set(rules.map(({ propertyName }) => propertyName));
@@ -212,6 +247,7 @@ function checkVariables(title, { env = [], command = [], args = [] }) {
   }
   parseSettings(Object.fromEntries(variables.map(({ name, value }) => [name, value])), [
     AuthSettings,
+    DatabaseSettings,
   ]);
 }
 
@@ -236,7 +272,11 @@ function checkRequiredSettings({ env }) {
     const unexpected = messages.filter(
       (message) => !secrets.some((name) => message.startsWith(`${name}: `)),
     );
-    assert.deepEqual(unexpected, [], 'Add the settings of the features to deployment.yaml');
+    assert.deepEqual(
+      unexpected,
+      [],
+      'Add the settings of the features to deployment.yaml, or their component to kustomization.yaml',
+    );
   }
 }
 
