@@ -274,6 +274,23 @@ describe('ReadinessService', () => {
     ]);
   });
 
+  it('logs the causes of an error', async () => {
+    const readiness = await createReadiness(createIndicator({ name: 'pets' }));
+    checks.pets = () => {
+      const cause = Object.assign(new Error(''), { code: 'ECONNREFUSED' });
+      throw new Error('fetch failed', { cause });
+    };
+    await readiness.getReport();
+    expect(logged).toEqual([
+      [
+        'error',
+        { check: 'pets', reason: 'fetch failed: ECONNREFUSED' },
+        'Readiness check pets is down',
+        'ReadinessService',
+      ],
+    ]);
+  });
+
   it('reports draining at once, even while a check runs', async () => {
     const readiness = await createReadiness(createIndicator({ name: 'pets' }));
     checks.pets = () => new Promise(() => undefined);

@@ -174,9 +174,11 @@ function toCheckResult(returned: unknown): Partial<CheckResult> {
   return { state: 'degraded', message };
 }
 
+/** Returns the message of an error, followed by those of its causes. */
 function getReason(error: unknown): string {
   if (!(error instanceof Error)) return inspect(error);
   // The AggregateError of a failed connection to several addresses has a code but no message.
-  const { message, name, code = name } = error as NodeJS.ErrnoException;
-  return message === '' ? code : message;
+  const { message, name, code = name, cause } = error as NodeJS.ErrnoException;
+  const reason = message === '' ? code : message;
+  return cause instanceof Error ? `${reason}: ${getReason(cause)}` : reason;
 }
