@@ -74,7 +74,7 @@ describe('a feature that is written by hand', () => {
       .get('/system/readyz')
       .expect(200, {
         status: 'degraded',
-        checks: { event_loop: 'up', log: 'up', database: 'down' },
+        checks: { event_loop: 'up', log: 'up', registry: 'down' },
       });
   });
 });

@@ -37,12 +37,12 @@ export interface ReadinessIndicator {
  * @example
  * ```ts
  * @Injectable()
- * @ReadinessCheck({ name: 'database' })
- * export class DatabaseIndicator implements ReadinessIndicator {
- *   constructor(private readonly database: Database) {}
+ * @ReadinessCheck({ name: 'search', optional: true })
+ * export class SearchIndicator implements ReadinessIndicator {
+ *   constructor(private readonly search: SearchClient) {}
  *
  *   async check(signal: AbortSignal): Promise<void> {
- *     await this.database.query('select 1', { signal });
+ *     await this.search.ping({ signal });
  *   }
  * }
  * ```
