@@ -25,7 +25,7 @@ try {
   const { code = '' } = error as NodeJS.ErrnoException;
   const isUsageError = code.startsWith('ERR_PARSE_ARGS');
   process.stderr.write(
-    isUsageError ? `${(error as Error).message}\n\n${USAGE}` : `${formatError(error)}\n`,
+    isUsageError ? `${(error as Error).message}\n\n${USAGE}` : `${formatStartupError(error)}\n`,
   );
   process.exitCode = isUsageError ? 2 : 1;
 }
@@ -49,13 +49,6 @@ async function migrate(onlyStatus = false): Promise<void> {
   } finally {
     await pool.end();
   }
-}
-
-function formatError(error: unknown): string {
-  if (!(error instanceof DatabaseUnavailableException)) return formatStartupError(error);
-  // The AggregateError of a failed connection to several addresses has a code but no message.
-  const { message, code } = error.cause as NodeJS.ErrnoException;
-  return `The database is not available: ${message || code}`;
 }
 
 function formatStatus({ file, state, appliedAt }: MigrationStatus): string {
