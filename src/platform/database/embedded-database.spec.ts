@@ -58,7 +58,7 @@ describe('EmbeddedDatabase', () => {
 
   it('ends the session of a connection that is closed', async () => {
     const first = await connect();
-    await first.query("create table pets (); set lock_timeout = 123");
+    await first.query('create table pets (); set lock_timeout = 123');
     await first.query('begin; create table visits ()');
     await first.end();
     const second = await connect();
