@@ -141,7 +141,7 @@ export class MigratorService {
     await connection.query('begin');
     try {
       await connection.query(`set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
-      await connection.query('select id from schema_migrations_lock for update');
+      await lock(connection);
       const pending = findPending(all, await findApplied(connection));
       if (!pending.includes(migration)) {
         await connection.query('rollback');
@@ -172,11 +172,29 @@ async function createTables(connection: Connection): Promise<void> {
   }
 }
 
+/** Waits until no other process applies migrations. */
+async function lock(connection: Connection): Promise<void> {
+  try {
+    await connection.query('select id from schema_migrations_lock for update');
+  } catch (error) {
+    throw describe('Waiting for another process that applies migrations', error);
+  }
+}
+
+/** Adds what was executed to the message of an error. */
+function describe(subject: string, error: unknown): unknown {
+  if (!(error instanceof DatabaseUnavailableException)) return error;
+  const { message } = error.cause as Error;
+  return new DatabaseUnavailableException(
+    new Error(`${subject}: ${message}`, { cause: error.cause }),
+  );
+}
+
 async function execute({ file, sql }: Migration, connection: Connection): Promise<void> {
   try {
     await connection.query(sql);
   } catch (error) {
-    if (!(error instanceof pg.DatabaseError)) throw error;
+    if (!(error instanceof pg.DatabaseError)) throw describe(`migrations/${file}`, error);
     const { code, position, message } = error;
     const hint = code === NOT_IN_TRANSACTION ? NOT_IN_TRANSACTION_HINT : error.hint;
     // The position is in characters, from 1.
