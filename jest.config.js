@@ -56,6 +56,12 @@ export default {
     },
     {
       ...shared,
+      displayName: 'database',
+      roots: ['<rootDir>/test'],
+      testRegex: '\\.database-spec\\.ts$',
+    },
+    {
+      ...shared,
       displayName: 'browser',
       roots: ['<rootDir>/test'],
       testRegex: '\\.browser-spec\\.ts$',
