@@ -11,8 +11,7 @@ export function IsDateText(options?: ValidationOptions): PropertyDecorator {
     {
       name: 'isDateText',
       validator: {
-        validate: (value) =>
-          isString(value) && DATE.test(value) && isISO8601(value, { strict: true }),
+        validate: isDateText,
         defaultMessage: () => 'a valid date such as 2026-01-31 is expected',
       },
     },
@@ -26,7 +25,7 @@ export function IsDateTimeText(options?: ValidationOptions): PropertyDecorator {
     {
       name: 'isDateTimeText',
       validator: {
-        validate: isDateTime,
+        validate: isDateTimeText,
         defaultMessage: () => 'a valid time such as 2026-01-31T12:00:00Z is expected',
       },
     },
@@ -40,8 +39,7 @@ export function IsStorableText(options?: ValidationOptions): PropertyDecorator {
     {
       name: 'isStorableText',
       validator: {
-        validate: (value) =>
-          isString(value) && !value.includes('\0') && !LONE_SURROGATE.test(value),
+        validate: isStorableText,
         defaultMessage: () => 'the text must not contain NUL or an incomplete character',
       },
     },
@@ -49,9 +47,20 @@ export function IsStorableText(options?: ValidationOptions): PropertyDecorator {
   );
 }
 
-function isDateTime(value: unknown): boolean {
+/** Returns whether {@link IsDateText} accepts a value. */
+export function isDateText(value: unknown): boolean {
+  return isString(value) && DATE.test(value) && isISO8601(value, { strict: true });
+}
+
+/** Returns whether {@link IsDateTimeText} accepts a value. */
+export function isDateTimeText(value: unknown): boolean {
   if (!isString(value) || !DATE_TIME.test(value) || !isISO8601(value, { strict: true }))
     return false;
   const year = new Date(value).getUTCFullYear();
   return year >= 1000 && year <= 9999;
+}
+
+/** Returns whether {@link IsStorableText} accepts a value. */
+export function isStorableText(value: unknown): boolean {
+  return isString(value) && !value.includes('\0') && !LONE_SURROGATE.test(value);
 }
