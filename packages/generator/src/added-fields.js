@@ -1,7 +1,7 @@
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
 import { parseFieldOptions } from './fields.js';
 import { parsePayload } from './payload.js';
-import { findTarget, isResource } from './resource-context.js';
+import { findReferenceProblem, isResource } from './resource-context.js';
 
 /**
  * @typedef {import('./resource-context.js').ResourceFeature} ResourceFeature
@@ -30,15 +30,12 @@ export function extendResource(feature, options, root) {
   if (!isResource(changed)) return fail(...parsed.errors);
   const newFields = changed.resource.fields.filter(({ name }) => Object.hasOwn(fields, name));
   const errors = newFields.flatMap((field) => {
-    const { name, type, isOptional, reference } = field;
+    const { name, type, isOptional } = field;
     if (!isOptional) {
       const optional = type.replace(/(?=!|$)/, '?');
       return `${name}: an added field is optional, because old rows do not have it, and replicas of the previous version create more of them. Use ${name}:${optional}.`;
     }
-    if (reference !== undefined && !findTarget(field, changed, root)) {
-      return `${name}: ${reference} is no generated resource in src/features. Create it first with --resource.`;
-    }
-    return [];
+    return findReferenceProblem(field, changed, root) ?? [];
   });
   return errors.length > 0 ? fail(...errors) : { changed, newFields, errors };
 }
@@ -64,15 +61,14 @@ export function compareCode(current, before, after) {
       written.set(path, content);
       continue;
     }
-    const patch = { headerOptions: FILE_HEADERS_ONLY };
-    patches.push(createTwoFilesPatch(path, path, old, content, '', '', patch).trimEnd());
-    // The generator reads the payload of the README later.
-    const [payload] = PAYLOAD.exec(content) ?? [];
-    if (payload !== undefined)
-      written.set(
-        path,
-        text.replace(PAYLOAD, () => payload),
-      );
+    // The generator reads the payload of the README later, so it is written even if the rest was edited.
+    const [payload] = path.endsWith('/README.md') ? (PAYLOAD.exec(content) ?? []) : [];
+    const replacePayload = (/** @type {string} */ source) =>
+      payload === undefined ? source : source.replace(PAYLOAD, () => payload);
+    if (payload !== undefined) written.set(path, replacePayload(text));
+    const options = { headerOptions: FILE_HEADERS_ONLY };
+    const patch = createTwoFilesPatch(path, path, replacePayload(old), content, '', '', options);
+    patches.push(patch.trimEnd());
   }
   return { written, patches };
 }

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findTarget, readFeature } from './resource-context.js';
+import { findReferenceProblem, readFeature } from './resource-context.js';
 
 /** @typedef {import('./payload.js').Feature} Feature */
 
@@ -76,20 +76,7 @@ function listResourceNames({ path, className }) {
  */
 function findStorageConflicts(feature, root) {
   const { table, fields } = feature.resource;
-  const conflicts = fields
-    .filter((field) => field.reference !== undefined && !findTarget(field, feature, root))
-    .map(
-      ({ name, reference }) =>
-        `the field ${name} references ${reference}, which is no generated resource in src/features. Create it first with --resource.`,
-    );
-  const ownReference = fields.find(
-    ({ reference, isOptional }) => reference === feature.name && !isOptional,
-  );
-  if (ownReference) {
-    conflicts.push(
-      `the field ${ownReference.name} references the resource itself, so that none could be created. Make it optional: ${ownReference.type.replace(')', ')?')}.`,
-    );
-  }
+  const conflicts = fields.flatMap((field) => findReferenceProblem(field, feature, root) ?? []);
   const migration = findMigration(table, root);
   if (migration !== undefined) {
     conflicts.push(
@@ -100,17 +87,25 @@ function findStorageConflicts(feature, root) {
 }
 
 /**
- * Finds the migration that creates a table.
+ * Finds the migration that creates a table, unless a later one drops it.
  *
  * @param {string} table
  * @param {string} root
  */
 function findMigration(table, root) {
   const folder = join(root, 'src/migrations');
-  const statement = new RegExp(`create\\s+table\\s+(if\\s+not\\s+exists\\s+)?"?${table}"?\\s`, 'i');
-  return (existsSync(folder) ? readdirSync(folder) : []).find(
-    (file) => file.endsWith('.sql') && statement.test(readFileSync(join(folder, file), 'utf8')),
+  const statement = new RegExp(
+    `\\b(create|drop)\\s+table\\s+(?:if\\s+(?:not\\s+)?exists\\s+)?"?${table}"?(?![\\w"])`,
+    'gi',
   );
+  let migration;
+  for (const file of existsSync(folder) ? readdirSync(folder).sort() : []) {
+    if (!file.endsWith('.sql')) continue;
+    for (const [, verb = ''] of readFileSync(join(folder, file), 'utf8').matchAll(statement)) {
+      migration = verb.toLowerCase() === 'create' ? file : undefined;
+    }
+  }
+  return migration;
 }
 
 /**
@@ -127,6 +122,7 @@ export function findReferencingFeatures(name, root) {
     .filter((feature) => feature.resource?.fields.some(({ reference }) => reference === name))
     .map((feature) => feature.name);
 }
+
 /**
  * Lists the folder names of the features.
  *

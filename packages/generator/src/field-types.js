@@ -178,6 +178,7 @@ function parseChoices(text) {
     schema: { type: 'string', enum: choices },
     rules: [['IsIn', JSON.stringify(choices)]],
     example: choices[0],
-    invalidExample: `not ${choices[0]}`,
+    // No choice ends in a question mark.
+    invalidExample: `${choices[0]}?`,
   };
 }

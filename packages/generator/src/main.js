@@ -32,7 +32,7 @@ Options:
   --resource           store the fields: create, get, list, change and delete them
   --public             with --resource: no token is needed
   --owned              with --resource: each belongs to the user who created it
-  --add-field NAME:TYPE?  add an optional field to a resource, with a migration; can be repeated
+  --add-field FIELD    add an optional field to a resource, with a migration; can be repeated
   --path PATH          the base route, such as api/v1/pets; the default is the name in kebab-case,
                        or with --resource /api/v1/ and its plural
   --payload FILE       read the feature from a JSON or Markdown file; - reads standard input
@@ -53,12 +53,14 @@ With --resource also:
   ref(FEATURE)         the id of another resource
   TYPE!unique          no two may be equal; with --owned, no two of one user
   TYPE!filter          a parameter of the list
+  TYPE?!unique!filter  an optional field with both
 
 Payload:
   {"feature":"pet_profile","description":"Profiles of pets",
    "requirements":["An owner lists their pets"],"fields":{"name":"string","age":"int?"}}
-  "resource", "public" and "owned" are true or false. A Markdown file has this in a code block, or the same keys in a list. Requirements and
-  fields can be omitted, empty, null or "none".
+  A Markdown file has this in a code block, or the same keys in a list. Requirements and
+  fields can be omitted, empty, null or "none". "resource", "public" and "owned" are true or
+  false, and "path" is the base route.
 
 Exit codes:
   0  success
@@ -362,6 +364,7 @@ async function addFields(added, options) {
   const document = await buildDocument(folder, new Map([...readFeatureFiles(folder), ...written]));
   if (options['dry-run']) {
     printFiles('would write', written.keys());
+    printDocumentDiff(document);
   } else {
     writeFiles(written);
     writeFileSync(join(ROOT, 'openapi.json'), document);

@@ -65,7 +65,10 @@ function appendLine(item, line) {
 
 /** @param {{ key: string, value: string, children: string[] }} item */
 function getValue({ key, value, children }) {
-  if (children.length === 0) return removeCodeSpan(value);
+  if (children.length === 0) {
+    const text = removeCodeSpan(value);
+    return ['true', 'false'].includes(text) ? text === 'true' : text;
+  }
   if (key.toLowerCase() !== 'fields') return children;
   return Object.fromEntries(
     children.map((child) => {

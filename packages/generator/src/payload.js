@@ -233,7 +233,10 @@ function parseFields(value, errors) {
   return Object.entries(value).flatMap(([name, type]) => {
     const field = parseField(name, type);
     if (field) return [field];
-    errors.push(`fields.${name}: ${show(type)} is not a type. ${TYPE_HINT}`);
+    const hint = /!|^ref\(/.test(String(type))
+      ? 'Only the fields of a resource have modifiers and references: add "resource": true (--resource).'
+      : TYPE_HINT;
+    errors.push(`fields.${name}: ${show(type)} is not a type. ${hint}`);
     return [];
   });
 }

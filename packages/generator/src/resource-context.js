@@ -61,6 +61,29 @@ export function findTarget({ reference = '' }, feature, root) {
 }
 
 /**
+ * Returns why a field cannot reference what it names, if it cannot.
+ *
+ * @param {StoredField} field
+ * @param {ResourceFeature} feature
+ * @param {string} root
+ */
+export function findReferenceProblem(field, feature, root) {
+  const { name, type, reference, isOptional } = field;
+  if (reference === undefined) return undefined;
+  const target = findTarget(field, feature, root);
+  if (target === undefined) {
+    return `the field ${name} references ${reference}, which is no generated resource in src/features. Create it first with --resource.`;
+  }
+  if (target.resource.isOwned && !feature.resource.isOwned) {
+    return `the field ${name} references ${reference}, whose rows belong to users. Only an owned resource can reference it: add --owned.`;
+  }
+  if (reference === feature.name && !isOptional) {
+    return `the field ${name} references the resource itself, so that none could be created. Make it optional: ${type.replace(')', ')?')}.`;
+  }
+  return undefined;
+}
+
+/**
  * Returns what the templates of a resource need besides the feature.
  *
  * @param {ResourceFeature} feature whose references exist
@@ -74,7 +97,7 @@ export function createResourceContext(feature, root) {
     .filter(({ isUnique }) => isUnique)
     .map((field) => ({ ...field, constraint: joinName(table, field.column, 'key') }));
   const references = fields.flatMap((field) => {
-    const target = field.reference ? findTarget(field, feature, root) : undefined;
+    const target = findTarget(field, feature, root);
     if (target === undefined) return [];
     const constraint = joinName(table, field.column, 'fkey');
     return { ...field, constraint, target: { ...target.resource, feature: target } };
@@ -89,15 +112,13 @@ export function createResourceContext(feature, root) {
     references,
     filters,
     constraints: [...uniques, ...references],
-    article: /^[aeiou]/.test(words) ? 'an' : 'a',
+    article: /^(?!eu|one|uni|us|uu)[aeiou]/.test(words) ? 'an' : 'a',
     ownerParameter: isOwned ? 'ownerSub: string, ' : '',
     ownerArgument: isOwned ? 'ownerSub, ' : '',
     userParameter: isOwned ? '@CurrentUser() { sub }: AuthenticatedUser, ' : '',
     userArgument: isOwned ? 'sub, ' : '',
     whereOwner: isOwned ? ".where('owner_sub', '=', ownerSub)" : '',
     ...createTestContext(feature, root),
-    otherFields: uniques.length > 0 ? JSON.stringify(getOtherFields(uniques)) : '',
-    changeCode: JSON.stringify(createChange(fields)),
     joinName,
     sqlName,
     timeType,
@@ -127,8 +148,8 @@ function describeExpressions({ name, column, isList, isTime, isOptional }) {
 }
 
 /**
- * Returns what the test of a resource needs: the modules of the resources that it references, and code that creates
- * those that are required.
+ * Returns what the test of a resource needs: code of requests, and code that creates the resources that they
+ * reference.
  *
  * @param {ResourceFeature} feature
  * @param {string} root
@@ -136,64 +157,66 @@ function describeExpressions({ name, column, isList, isTime, isOptional }) {
 function createTestContext(feature, root) {
   /** @type {Map<string, ResourceFeature>} */
   const modules = new Map([[feature.folder, feature]]);
-  /** @type {string[]} */
-  const statements = [];
-  const createExample = (/** @type {ResourceFeature} */ { resource, className }) => {
-    const entries = resource.fields.map((field) => {
-      if (field.reference === undefined) return [field.name, JSON.stringify(field.example)];
-      const target = findTarget(field, feature, root);
-      if (field.isOptional || target === undefined) return [field.name, 'null'];
-      modules.set(target.folder, target);
-      const variable = `${className.charAt(0).toLowerCase()}${className.slice(1)}${capitalize(field.name)}`;
-      /** @type {string} */
-      const body = createExample(target);
-      statements.push(
+  /** @type {Map<string, string>} */
+  const statements = new Map();
+
+  /**
+   * @param {StoredField[]} fields
+   * @param {boolean} isOther whether unique fields have another value than the first example
+   * @returns {string}
+   */
+  function formatBody(fields, isOther) {
+    const entries = fields.map((field) => `${field.name}: ${formatValue(field, isOther)}`);
+    return `{ ${entries.join(', ')} }`;
+  }
+
+  /**
+   * @param {StoredField} field
+   * @param {boolean} isOther
+   */
+  function formatValue(field, isOther) {
+    const { isOptional, isUnique, example, otherExample } = field;
+    const target = isOptional ? undefined : findTarget(field, feature, root);
+    if (target === undefined) return JSON.stringify(isOther && isUnique ? otherExample : example);
+    modules.set(target.folder, target);
+    const variable = `${isOther && isUnique ? 'other' : 'created'}${target.className}`;
+    if (!statements.has(variable)) {
+      const body = formatBody(target.resource.fields, isOther && isUnique);
+      statements.set(
+        variable,
         `const ${variable} = await send('post', '${target.path}').send(${body}).expect(201);`,
       );
-      return [field.name, `(${variable}.body as Resource).id`];
-    });
-    return `{ ${entries.map(([name, value]) => `${name}: ${value}`).join(', ')} }`;
-  };
-  const exampleCode = createExample(feature);
+    }
+    return `(${variable}.body as Resource).id`;
+  }
+
+  const { fields } = feature.resource;
+  // The example of an optional reference is null, which is not unique.
+  const uniqueFields = fields.filter(({ isUnique, example }) => isUnique && example !== null);
+  const exampleCode = formatBody(fields, false);
+  const otherFieldsCode = formatBody(uniqueFields, true);
   const all = [...modules.values()];
   return {
-    modules: all.map(({ folder, className, resource }) => ({
-      folder,
-      className,
-      isPublic: resource.isPublic,
-    })),
+    modules: all.map(({ folder, className }) => ({ folder, className })),
     needsToken: all.some(({ resource }) => !resource.isPublic),
-    requiredReferences: feature.resource.fields.filter(
-      ({ reference, isOptional }) => reference && !isOptional,
-    ),
-    referenceCode: statements.join('\n  '),
+    referenceCode: [...statements.values()].join('\n  '),
     exampleCode,
-    requestExample: Object.fromEntries(
-      feature.resource.fields.map(({ name, reference, example }) => [
-        name,
-        reference ? null : example,
-      ]),
-    ),
+    otherFieldsCode,
+    uniqueFields,
+    changeCode: formatChange(fields),
   };
-}
-
-/** @param {StoredField[]} fields */
-function getOtherFields(fields) {
-  return Object.fromEntries(fields.map(({ name, otherExample }) => [name, otherExample]));
 }
 
 /**
- * Returns an update that is valid.
+ * Returns the code of an update that is valid.
  *
  * @param {StoredField[]} fields
  */
-function createChange(fields) {
-  const field = fields.find(
-    ({ otherExample, reference }) => otherExample !== undefined && !reference,
-  );
-  if (field) return { [field.name]: field.otherExample };
-  const optional = fields.find(({ isOptional }) => isOptional);
-  return optional ? { [optional.name]: null } : {};
+function formatChange(fields) {
+  const changeable = fields.find(({ otherExample }) => otherExample !== undefined);
+  if (changeable) return `{ ${changeable.name}: ${JSON.stringify(changeable.otherExample)} }`;
+  const [field] = fields;
+  return `{ ${field?.name}: example.${field?.name} }`;
 }
 
 /** @param {boolean} isOptional */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { pluralize } from 'inflection';
+import { TYPE_HINT } from './field-types.js';
 import { parseField } from './fields.js';
 
 /**
@@ -31,6 +32,7 @@ import { parseField } from './fields.js';
  */
 
 const MODIFIERS = /^(.*?)((?:!(?:unique|filter))*)$/s;
+const MISPLACED_MODIFIERS = /^([^!]*)((?:!(?:unique|filter))+)([[\]?]+)$/;
 const REFERENCE = /^ref\(([a-z][a-z0-9_]*)\)(\?)?$/;
 
 /** The longest name in PostgreSQL. */
@@ -39,6 +41,13 @@ const MAX_NAME_LENGTH = 63;
 /** An entry of an index is at most 2,704 bytes, and a character at most 4. */
 const MAX_INDEXED_LENGTH = 600;
 
+/** Tables of the platform, and prefixes of the tables of PostgreSQL. */
+const RESERVED_TABLES = /^(schema_migrations(_locks?)?|scheduled_jobs|pg_.*)$/;
+
+/** Classes with these prefixes exist in the platform, and a resource imports them. */
+const RESERVED_RESOURCE_NAMES = ['auth', 'database', 'id_params'];
+
+/** Columns and parameters of every resource. */
 const RESERVED_COLUMNS = [
   'id',
   'created_at',
@@ -48,6 +57,9 @@ const RESERVED_COLUMNS = [
   'cursor',
   'owner_sub',
 ];
+
+/** Columns that every table of PostgreSQL has. */
+const SYSTEM_COLUMNS = ['tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid'];
 
 /** The example of a reference, an id as the service creates it. */
 const ID_EXAMPLE = '018f3a9c-5b0e-7cc3-98c4-dc0c0c07398f';
@@ -61,8 +73,7 @@ const COLUMN_TYPES = new Map([
   ['uuid', 'uuid'],
 ]);
 
-export const MODIFIER_HINT =
-  'Append !unique if no two may be equal, and !filter to filter lists by it; or use ref(FEATURE) for the id of another resource.';
+const STORED_TYPE_HINT = `${TYPE_HINT} Use ref(FEATURE) for the id of another resource. Append !unique at the end if no two may be equal, and !filter to filter lists by it.`;
 
 /**
  * @param {string} name in snake_case
@@ -82,6 +93,9 @@ export function describeResource(name, payload, errors) {
   const plurals = [...words.slice(0, -1), pluralize(words.at(-1) ?? '')];
   const pluralClassName = plurals.map(capitalize).join('');
   const table = plurals.join('_');
+  if (RESERVED_RESOURCE_NAMES.includes(name) || RESERVED_TABLES.test(table)) {
+    errors.push(`feature: "${name}" is a reserved name of resources. Choose another name.`);
+  }
   return {
     isPublic,
     isOwned,
@@ -103,17 +117,19 @@ export function describeResource(name, payload, errors) {
  * @returns {StoredField[]}
  */
 function parseStoredFields(value, errors) {
-  const fields = Object.entries(/** @type {object} */ (value ?? {})).flatMap(([name, expression]) =>
-    parseStoredField(name, String(expression), errors),
+  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value);
+  const entries = isMap ? Object.entries(value) : [];
+  const fields = entries.flatMap(([name, expression]) =>
+    parseStoredField(name, expression, errors),
   );
-  if (fields.length === 0) {
+  if (entries.length === 0) {
     errors.push(
       'fields: a resource stores at least one field. Add one such as name:string(1..80).',
     );
   }
   for (const [index, { name, column }] of fields.entries()) {
     const twin = fields.slice(0, index).find((field) => field.column === column);
-    if (RESERVED_COLUMNS.includes(column)) {
+    if ([...RESERVED_COLUMNS, ...SYSTEM_COLUMNS].includes(column)) {
       errors.push(
         `fields: ${JSON.stringify(name)} is a reserved name of resources. Choose another name.`,
       );
@@ -132,45 +148,56 @@ function parseStoredFields(value, errors) {
 
 /**
  * @param {string} name
- * @param {string} expression such as `string(1..80)?!unique`
+ * @param {unknown} expression such as `string(1..80)?!unique`
  * @param {string[]} errors
  * @returns {StoredField[]}
  */
 function parseStoredField(name, expression, errors) {
-  const [, type = '', modifiers = ''] = MODIFIERS.exec(expression) ?? [];
+  const source = typeof expression === 'string' ? expression : '';
+  const [, type = '', modifiers = ''] = MODIFIERS.exec(source) ?? [];
   const [, reference, optional = ''] = REFERENCE.exec(type) ?? [];
-  const field = parseField(name, reference ? `uuid${optional}` : type, true);
+  const field = reference ? parseReference(name, optional) : parseField(name, type, true);
   if (field === undefined) {
+    const shown = JSON.stringify(expression);
+    const [, first = '', misplaced = '', last = ''] = MISPLACED_MODIFIERS.exec(source) ?? [];
     errors.push(
-      `fields.${name}: ${JSON.stringify(expression)} is not a type of a stored field. ${MODIFIER_HINT}`,
+      misplaced
+        ? `fields.${name}: ${shown} has modifiers before the end. Use ${first}${last}${misplaced}.`
+        : `fields.${name}: ${shown} is not a type of a stored field. ${STORED_TYPE_HINT}`,
     );
     return [];
   }
-  const { apiProperty } = field;
-  if (reference)
-    Object.assign(field, {
-      example: ID_EXAMPLE,
-      apiProperty: { ...apiProperty, example: ID_EXAMPLE },
-    });
-  const isUnique = modifiers.includes('!unique');
-  const isFilter = modifiers.includes('!filter') || reference !== undefined;
   const isList = type.includes('[]');
-  const format = String(apiProperty.format ?? getType(field));
+  const format = String(field.apiProperty.format ?? getType(field));
   const stored = {
     ...field,
-    type: expression,
+    type: source,
     column: toSnakeCase(name),
     columnType: isList ? 'jsonb' : (COLUMN_TYPES.get(format) ?? 'text'),
     isList,
     isTime: !isList && format === 'date-time',
-    isUnique,
-    isFilter,
+    isUnique: modifiers.includes('!unique'),
+    isFilter: modifiers.includes('!filter') || reference !== undefined,
     reference,
-    otherExample: isList ? [] : getOtherExample(field),
+    otherExample: reference ? undefined : isList ? [] : getOtherExample(field),
   };
-  const problem = isUnique || isFilter ? findIndexProblem(stored) : undefined;
-  if (problem) errors.push(`fields.${name}: ${JSON.stringify(expression)} ${problem}`);
+  const problem = stored.isUnique || stored.isFilter ? findIndexProblem(stored) : undefined;
+  if (problem) errors.push(`fields.${name}: ${JSON.stringify(source)} ${problem}`);
   return [stored];
+}
+
+/**
+ * Parses a reference as the id of the referenced resource.
+ *
+ * @param {string} name
+ * @param {string} optional `?` or nothing
+ * @returns {import('./fields.js').Field | undefined}
+ */
+function parseReference(name, optional) {
+  const field = parseField(name, `uuid${optional}`, true);
+  // The example of an optional reference is a request that can succeed.
+  const example = optional ? null : ID_EXAMPLE;
+  return field && { ...field, example, apiProperty: { ...field.apiProperty, example } };
 }
 
 /**
@@ -178,16 +205,18 @@ function parseStoredField(name, expression, errors) {
  *
  * @param {StoredField} field
  */
-function findIndexProblem({ isList, isUnique, example, otherExample, columnType, apiProperty }) {
+function findIndexProblem(field) {
+  const { isList, isUnique, reference, example, otherExample, columnType, apiProperty } = field;
   const { maxLength, format, enum: choices } = apiProperty;
   if (isList) return 'is a list, which can neither be unique nor filtered by. Remove the modifier.';
   const isBounded =
     choices !== undefined || format === 'email' || Number(maxLength) <= MAX_INDEXED_LENGTH;
   if (columnType === 'text' && !isBounded) {
-    return `needs a maximum length of at most ${MAX_INDEXED_LENGTH} to be unique or filtered by, such as string(1..80).`;
+    return `needs a maximum length to be unique or filtered by. Use a string of at most ${MAX_INDEXED_LENGTH} characters, such as string(1..80).`;
   }
   const isBoolean = typeof example === 'boolean';
-  if (isUnique && (otherExample === undefined || choices || isBoolean)) {
+  const hasFewValues = otherExample === undefined || choices !== undefined || isBoolean;
+  if (isUnique && reference === undefined && hasFewValues) {
     return 'has too few values to be unique. Remove !unique.';
   }
   return undefined;
@@ -203,8 +232,8 @@ function getOtherExample({ example, apiProperty }) {
   if (Array.isArray(choices)) return choices[1];
   if (typeof example === 'boolean') return !example;
   if (typeof example === 'number') {
-    return [example + 1, example - 1].find(
-      (value) => value >= Number(minimum) && value <= Number(maximum),
+    return [example + 1, example - 1, Number(minimum), Number(maximum)].find(
+      (value) => value !== example && value >= Number(minimum) && value <= Number(maximum),
     );
   }
   if (maxLength === 0) return undefined;
