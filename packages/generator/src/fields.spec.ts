@@ -9,6 +9,7 @@ describe('parseField', () => {
       tsType: '(number)',
       decorators: ['@IsInt()'],
       imports: ['IsInt'],
+      platformImports: [],
       apiProperty: { type: 'integer', example: 3 },
       example: 3,
       invalidExample: 'three',

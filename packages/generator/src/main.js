@@ -19,7 +19,7 @@ const HELP = `Creates or removes a feature: module, controller, service, DTOs, t
 With --resource, its fields are stored: repository, table and migration too.
 
 Usage:
-  npm run feature                 (asks for name, description, requirements and fields)
+  npm run feature                 (asks for the parts of a feature)
   npm run feature -- NAME --description TEXT [options]
   npm run feature -- --payload FILE
   npm run feature -- NAME --add-field NAME:TYPE?

@@ -25,6 +25,11 @@ describe('parsePayloadText', () => {
     expect(parsePayloadText(text)).toEqual(PAYLOAD);
   });
 
+  it('reads true and false in a list', () => {
+    const text = '- feature: pet\n- resource: `true`\n- owned: false\n';
+    expect(parsePayloadText(text)).toEqual({ feature: 'pet', resource: true, owned: false });
+  });
+
   it('reads nested lists', () => {
     const text = `
 - Read this first

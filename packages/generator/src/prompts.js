@@ -1,43 +1,69 @@
-import { input } from '@inquirer/prompts';
+import { input, select } from '@inquirer/prompts';
 import { findConflicts } from './conflicts.js';
 import { parseFieldOptions } from './fields.js';
 import { parsePayload } from './payload.js';
 
-/** @typedef {(question: { message: string, validate: (answer: string) => string | true }) => Promise<string>} Ask */
+/**
+ * @typedef {(question: { message: string, validate: (answer: string) => string | true }) => Promise<string>} Ask
+ * @typedef {{ resource?: true, owned?: true, public?: true }} Flags
+ */
+
+/** @type {{ name: string, value: Flags }[]} */
+const STORAGE_CHOICES = [
+  { name: 'Nothing', value: {} },
+  { name: 'Its fields, for every user with a token', value: { resource: true } },
+  {
+    name: 'Its fields, each for the user who created them (owned)',
+    value: { resource: true, owned: true },
+  },
+  {
+    name: 'Its fields, for everyone without a token (public)',
+    value: { resource: true, public: true },
+  },
+];
 
 /**
  * Asks for the parts of a payload in the terminal.
  *
  * @param {string} root the folder of the project
  * @param {Ask} [ask]
+ * @param {(question: { message: string, choices: typeof STORAGE_CHOICES }) => Promise<Flags>} [choose]
  */
-export async function promptForPayload(root, ask = input) {
+export async function promptForPayload(root, ask = input, choose = select) {
+  const flags = await choose({
+    message: 'What does the feature store?',
+    choices: STORAGE_CHOICES,
+  });
+  const findError = (/** @type {Record<string, unknown>} */ payload) => {
+    const { feature, errors } = parsePayload({ ...flags, ...payload });
+    return feature ? findConflicts(feature, root)[0] : errors[0];
+  };
+  // Until the fields are known: a resource needs one.
+  const placeholder = flags.resource && { x: 'int' };
   const feature = await ask({
     message: 'Name, such as pet_profile:',
-    validate: (name) => {
-      const parsed = parsePayload({ feature: name, description: 'x' });
-      const conflicts = parsed.feature ? findConflicts(parsed.feature, root) : [];
-      return parsed.errors[0] ?? conflicts[0] ?? true;
-    },
+    validate: (feature) => findError({ feature, description: 'x', fields: placeholder }) ?? true,
   });
   const description = await ask({
     message: 'Description, such as Profiles of pets:',
-    validate: (text) => parsePayload({ feature, description: text }).errors[0] ?? true,
+    validate: (description) => findError({ feature, description, fields: placeholder }) ?? true,
   });
-  const requirements = await askForList(
-    ask,
-    'Requirement (empty to continue):',
-    (requirements) => parsePayload({ feature, description, requirements }).errors[0],
+  const requirements = await askForList(ask, 'Requirement (empty to continue):', (requirements) =>
+    findError({ feature, description, requirements, fields: placeholder }),
   );
   const options = await askForList(
     ask,
-    'Field, such as name:string or kind:dog|cat (empty to finish):',
+    flags.resource
+      ? 'Field, such as name:string(1..80)!unique or kind:dog|cat!filter (empty to finish):'
+      : 'Field, such as name:string or kind:dog|cat (empty to finish):',
     (options) => {
       const { fields, error } = parseFieldOptions(options);
-      return error ?? parsePayload({ feature, description, fields }).errors[0];
+      return error ?? findError({ feature, description, fields });
     },
+    flags.resource && 'A resource stores at least one field.',
   );
-  return { feature, description, requirements, fields: parseFieldOptions(options).fields };
+  const { fields } = parseFieldOptions(options);
+  return { feature, description, requirements, fields, ...flags };
 }
 
 /**
@@ -46,14 +72,18 @@ export async function promptForPayload(root, ask = input) {
  * @param {Ask} ask
  * @param {string} message
  * @param {(items: string[]) => string | undefined} findError
+ * @param {string} [emptyError] why the list must not be empty
  */
-async function askForList(ask, message, findError) {
+async function askForList(ask, message, findError, emptyError) {
   /** @type {string[]} */
   const items = [];
   for (;;) {
     const item = await ask({
       message,
-      validate: (answer) => answer.trim() === '' || (findError([...items, answer]) ?? true),
+      validate: (answer) => {
+        if (answer.trim() !== '') return findError([...items, answer]) ?? true;
+        return (items.length === 0 && emptyError) || true;
+      },
     });
     if (item.trim() === '') return items;
     items.push(item);
@@ -67,13 +97,14 @@ async function askForList(ask, message, findError) {
  * @param {string} [platform] whose shell reads the command
  */
 export function formatCommand(payload, platform = process.platform) {
-  const { feature, description, requirements, fields } = payload;
+  const { feature, description, requirements, fields, ...flags } = payload;
   const args = [
     feature,
     '--description',
     description,
     ...requirements.flatMap((requirement) => ['--requirement', requirement]),
     ...Object.entries(fields).flatMap(([name, type]) => ['--field', `${name}:${type}`]),
+    ...Object.keys(flags).map((flag) => `--${flag}`),
   ];
   return `npm run feature -- ${args.map((arg) => quote(arg, platform)).join(' ')}`;
 }

@@ -15,6 +15,25 @@ describe('promptForPayload', () => {
     rmSync(root, { recursive: true });
   });
 
+  /** Answers the questions, and records them with the answers and the errors. */
+  async function answer(storageChoice: number, answers: string[]) {
+    const dialog: string[] = [];
+    const payload = await promptForPayload(
+      root,
+      ({ message, validate }) => {
+        for (;;) {
+          const answer = answers.shift() ?? '';
+          const result = validate(answer);
+          dialog.push(`${message} ${answer}`);
+          if (result === true) return Promise.resolve(answer);
+          dialog.push(result.replace(/\. .*/, ''));
+        }
+      },
+      ({ choices }) => Promise.resolve(choices[storageChoice]?.value ?? {}),
+    );
+    return { payload, dialog };
+  }
+
   it('asks for all parts and repeats a question after an invalid answer', async () => {
     const answers = [
       '2fa',
@@ -31,16 +50,7 @@ describe('promptForPayload', () => {
       'kind:dog|cat',
       ' ',
     ];
-    const dialog: string[] = [];
-    const payload = await promptForPayload(root, ({ message, validate }) => {
-      for (;;) {
-        const answer = answers.shift() ?? '';
-        const result = validate(answer);
-        dialog.push(`${message} ${answer}`);
-        if (result === true) return Promise.resolve(answer);
-        dialog.push(result.replace(/\. .*/, ''));
-      }
-    });
+    const { payload, dialog } = await answer(0, answers);
     expect(payload).toEqual({
       feature: 'pet_profile',
       description: 'Profiles of pets',
@@ -68,6 +78,49 @@ describe('promptForPayload', () => {
       'name:int: the name is already used',
       `${field} kind:dog|cat`,
       `${field}  `,
+    ]);
+  });
+
+  it('asks for the fields of a resource', async () => {
+    const answers = [
+      'auth',
+      'pet_profile',
+      'Profiles of pets',
+      '',
+      '',
+      'name:string!unique',
+      'owner:ref(owner_profile)',
+      'name:string(1..80)!unique',
+      '',
+    ];
+    const { payload, dialog } = await answer(2, answers);
+    expect(payload).toEqual({
+      feature: 'pet_profile',
+      description: 'Profiles of pets',
+      requirements: [],
+      fields: { name: 'string(1..80)!unique' },
+      resource: true,
+      owned: true,
+    });
+    expect(formatCommand(payload, 'linux')).toBe(
+      "npm run feature -- pet_profile --description 'Profiles of pets' --field 'name:string(1..80)!unique' --resource --owned",
+    );
+    const field =
+      'Field, such as name:string(1..80)!unique or kind:dog|cat!filter (empty to finish):';
+    expect(dialog).toEqual([
+      'Name, such as pet_profile: auth',
+      'feature: "auth" is a reserved name of resources',
+      'Name, such as pet_profile: pet_profile',
+      'Description, such as Profiles of pets: Profiles of pets',
+      'Requirement (empty to continue): ',
+      `${field} `,
+      'A resource stores at least one field.',
+      `${field} name:string!unique`,
+      'fields.name: "string!unique" needs a maximum length to be unique or filtered by',
+      `${field} owner:ref(owner_profile)`,
+      'pet_profile: the field owner references owner_profile, which is no generated resource in src/features',
+      `${field} name:string(1..80)!unique`,
+      `${field} `,
     ]);
   });
 });
