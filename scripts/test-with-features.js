@@ -31,10 +31,27 @@ try {
     '--field',
     'doses:int(1..9)?',
   );
+  // A stored resource needs a database and tokens.
+  run(
+    'npm',
+    'run',
+    'feature',
+    '--',
+    'owner_profile',
+    '--description',
+    'Profiles of owners',
+    '--resource',
+    '--owned',
+    '--field',
+    'name:string(1..80)!unique',
+    '--field',
+    'mentor:ref(owner_profile)?',
+  );
   run('npx', 'nest', 'generate', 'resource', 'clinics', '--type', 'rest', '--crud');
   run('npm', 'run', 'check:fix');
   run('npm', 'run', 'check');
   run('npm', 'test', '--', ...process.argv.slice(2));
+  run('npm', 'run', 'test:postgres', '--', 'test/features/');
 } finally {
   rmSync(copy, { recursive: true });
 }

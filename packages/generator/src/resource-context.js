@@ -181,7 +181,8 @@ function createTestContext(feature, root) {
     modules.set(target.folder, target);
     const variable = `${isOther && isUnique ? 'other' : 'created'}${target.className}`;
     if (!statements.has(variable)) {
-      const body = formatBody(target.resource.fields, isOther && isUnique);
+      const required = target.resource.fields.filter((field) => !field.isOptional);
+      const body = formatBody(required, isOther && isUnique);
       statements.set(
         variable,
         `const ${variable} = await send('post', '${target.path}').send(${body}).expect(201);`,
