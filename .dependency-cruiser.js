@@ -7,7 +7,7 @@ const PLATFORM_LAYERS = [
   ['lifecycle/'],
   ['logging/'],
   ['http/'],
-  ['docs/', 'health/', 'metrics/', 'management/', 'auth/', 'database/', 'resources/'],
+  ['docs/', 'health/', 'metrics/', 'management/', 'auth/', 'database/', 'jobs/', 'resources/'],
   ['features/', 'platform\\.module\\.ts$'],
 ];
 
@@ -19,7 +19,7 @@ const matchLayers = (layers) => `^src/platform/(${layers.flat().join('|')})`;
  * import.
  */
 const ENTRY_POINTS =
-  '^(src/(main|migrate|(features/[^/]+|platform/(auth|database))/[^/]+\\.(module|decorator)|platform/resources/[^/]+)|packages/[^/]+/src/(main|factory))\\.[jt]s$';
+  '^(src/(main|migrate|job|(features/[^/]+|platform/(auth|database|jobs))/[^/]+\\.(module|decorator)|platform/resources/[^/]+)|packages/[^/]+/src/(main|factory))\\.[jt]s$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {

@@ -11,6 +11,7 @@ export type Phase = (typeof PHASES)[number];
 @Injectable()
 export class LifecycleService {
   private currentPhase: Phase = 'starting';
+  private readonly drainTasks: ((timeoutMs: number) => Promise<void>)[] = [];
 
   constructor(private readonly connections: ConnectionTracker) {}
 
@@ -29,6 +30,15 @@ export class LifecycleService {
   }
 
   /**
+   * Calls a function when the process begins to drain, which waits for its promise. It must not reject.
+   *
+   * @param task receives the time after which the process does not wait for work, in milliseconds
+   */
+  onDrain(task: (timeoutMs: number) => Promise<void>): void {
+    this.drainTasks.push(task);
+  }
+
+  /**
    * Drains the server without losing a request. Readiness fails at once and each response closes its
    * connection, while requests are still accepted for `delayMs` so that load balancers can react.
    * Then the listener is closed, and open requests are waited for.
@@ -38,9 +48,11 @@ export class LifecycleService {
    */
   async drain(delayMs: number, timeoutMs: number): Promise<number> {
     this.enter('draining');
+    const tasks = this.drainTasks.map((task) => task(delayMs + timeoutMs));
     this.connections.closeAfterResponse();
     await setTimeout(delayMs);
     const aborted = await this.connections.close(timeoutMs);
+    await Promise.all(tasks);
     this.enter('stopped');
     return aborted;
   }

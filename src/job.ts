@@ -1,0 +1,72 @@
+import 'reflect-metadata';
+import { parseArgs } from 'node:util';
+import { createApp } from './app.js';
+import { discoverFeatures } from './platform/features/discovery.js';
+import { findSettingsClasses } from './platform/features/settings-classes.js';
+import { JobsService } from './platform/jobs/jobs.service.js';
+import { JobsSettings } from './platform/jobs/jobs.settings.js';
+import { openLogDestination } from './platform/logging/log-output.js';
+import { loadSettings } from './platform/settings/load-settings.js';
+import { formatStartupError } from './platform/startup-error.js';
+
+const USAGE = `Usage: npm run job -- NAME
+
+Runs the last due time of a scheduled job now, and exits with 0 if it succeeds.
+The settings are those of the service. See docs/jobs.md.
+`;
+
+const FLUSH_TIMEOUT_MS = 5000;
+
+class UsageError extends Error {}
+
+process.setSourceMapsEnabled(true);
+process.exitCode = await run();
+// A feature may have timers and connections of its own.
+process.exit();
+
+/** Returns the exit code. */
+async function run(): Promise<number> {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { help: { type: 'boolean', short: 'h' } },
+    });
+    if (values.help) process.stdout.write(USAGE);
+    else if (positionals.length !== 1) throw new UsageError('Expected the name of one job.');
+    else return await runJob(positionals[0] ?? '');
+    return 0;
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const isUsageError = error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS');
+    process.stderr.write(
+      isUsageError ? `${message}\n\n${USAGE}` : `${formatStartupError(error)}\n`,
+    );
+    return isUsageError ? 2 : 1;
+  }
+}
+
+/** @throws UsageError that lists the names of all jobs, if none has this name */
+async function runJob(name: string): Promise<number> {
+  const features = await discoverFeatures(new URL('./features/', import.meta.url));
+  const { settings, featureSettings } = loadSettings(await findSettingsClasses(features));
+  // Nothing listens, and nothing else is run.
+  Object.assign(settings, { MANAGEMENT_PORT: undefined, DOCS: false });
+  const jobsSettings = featureSettings.get(JobsSettings);
+  if (jobsSettings === undefined) throw new UsageError('No feature imports JobsModule.');
+  Object.assign(jobsSettings, { JOBS: false });
+  const log = await openLogDestination(settings);
+  const app = await createApp(settings, { log, features, featureSettings });
+  try {
+    await app.init();
+    const jobs = app.get(JobsService);
+    if (!jobs.names.includes(name)) {
+      throw new UsageError(`No job has the name ${name}. Jobs: ${jobs.names.join(', ')}`);
+    }
+    const stop = () => void jobs.stop(settings.SHUTDOWN_TIMEOUT_MS);
+    process.once('SIGTERM', stop).once('SIGINT', stop);
+    return (await jobs.runNow(name)) === 'success' ? 0 : 1;
+  } finally {
+    await app.close();
+    await log.flush(FLUSH_TIMEOUT_MS);
+  }
+}

@@ -1,0 +1,27 @@
+import { DiscoveryService } from '@nestjs/core';
+
+export interface ScheduledJobOptions {
+  /** Name in the log, in metrics, and in the database, in kebab-case. Another name is another job. */
+  name: string;
+  /** Minute, hour, day of the month, month, and day of the week. */
+  cron: string;
+  /** Name such as `Europe/Berlin`, `UTC` by default. */
+  timeZone?: string;
+  /** Time limit of a run, in milliseconds. */
+  timeoutMs: number;
+}
+
+/** A provider with `@ScheduledJob()`. */
+export interface Job {
+  /**
+   * Return once the work of a due time is done; throw if it failed. It is called at least once for each due time,
+   * and again with the same one if the process ends meanwhile.
+   *
+   * @param signal is aborted after `timeoutMs`, and when the process stops. Throw then, unless the work is done
+   * @param dueAt the due time, which is the same in a repeated call
+   */
+  run(signal: AbortSignal, dueAt: Date): Promise<void>;
+}
+
+/** Stores the options of a job. */
+export const JobOptions = DiscoveryService.createDecorator<ScheduledJobOptions>();

@@ -1,0 +1,129 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { copyBuild, createProject } from './fixtures/project.js';
+import { waitFor } from './fixtures/wait-for.js';
+
+const MODULE = `
+import { setTimeout } from 'node:timers/promises';
+import { Injectable, Module } from '@nestjs/common';
+import { JobsModule } from '../../platform/jobs/jobs.module.js';
+import { ScheduledJob } from '../../platform/jobs/scheduled-job.decorator.js';
+
+@Injectable()
+@ScheduledJob({ name: 'reminders', cron: '0 3 1 1 *', timeoutMs: 60_000 })
+class RemindersJob {
+  run(_signal: AbortSignal, dueAt: Date): Promise<void> {
+    process.stdout.write('due at ' + dueAt.toISOString() + '\\n');
+    return Promise.resolve();
+  }
+}
+
+@Injectable()
+@ScheduledJob({ name: 'failing', cron: '0 3 1 1 *', timeoutMs: 60_000 })
+class FailingJob {
+  run(): Promise<void> {
+    return Promise.reject(new Error('No connection to the mail server'));
+  }
+}
+
+@Injectable()
+@ScheduledJob({ name: 'waiting', cron: '0 3 1 1 *', timeoutMs: 60_000 })
+class WaitingJob {
+  async run(signal: AbortSignal): Promise<void> {
+    process.stdout.write('waiting\\n');
+    await setTimeout(600_000, undefined, { signal });
+  }
+}
+
+@Module({ imports: [JobsModule], providers: [RemindersJob, FailingJob, WaitingJob] })
+export class RemindersModule {}
+`;
+
+interface Command {
+  process: ChildProcess;
+  stdout: string;
+  stderr: string;
+  exitCode: Promise<number | null>;
+}
+
+describe('npm run job', () => {
+  let project: string;
+
+  beforeAll(async () => {
+    project = await createProject({ 'src/features/reminders/reminders.module.ts': MODULE });
+  });
+
+  function start(args: string[], env = {}, cwd = project): Command {
+    const child = spawn(process.execPath, ['dist/job.js', ...args], {
+      cwd,
+      env: { PATH: process.env.PATH, NODE_ENV: 'test', DATA_DIR: join(project, 'data'), ...env },
+    });
+    const exitCode = once(child, 'close').then(([code]) => code as number | null);
+    const command = { process: child, stdout: '', stderr: '', exitCode };
+    child.stdout.setEncoding('utf8').on('data', (data: string) => (command.stdout += data));
+    child.stderr.setEncoding('utf8').on('data', (data: string) => (command.stderr += data));
+    return command;
+  }
+
+  it('runs the last due time of a job, each time', async () => {
+    const [, year = ''] = /^(\d+)/.exec(new Date(Date.now() - 3 * 3_600_000).toISOString()) ?? [];
+    for (let count = 0; count < 2; count += 1) {
+      const command = start(['reminders']);
+      expect(await command.exitCode).toBe(0);
+      expect(command.stdout).toContain(`due at ${year}-01-01T03:00:00.000Z\n`);
+      expect(command.stdout).toContain('Job reminders: success');
+      expect(command.stderr).toBe('');
+    }
+  });
+
+  it('opens no port', async () => {
+    const server = createServer().listen(0);
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const command = start(['reminders'], { PORT: String(port), MANAGEMENT_PORT: String(port + 1) });
+    expect(await command.exitCode).toBe(0);
+    expect(command.stdout).not.toContain('Serving metrics');
+    server.close();
+  });
+
+  it('exits with 1 if the job throws', async () => {
+    const command = start(['failing']);
+    expect(await command.exitCode).toBe(1);
+    expect(command.stdout).toContain('No connection to the mail server');
+  });
+
+  it('aborts the job after SIGTERM, and exits with 1', async () => {
+    const command = start(['waiting']);
+    await waitFor(() => command.stdout.includes('waiting\n'));
+    command.process.kill('SIGTERM');
+    expect(await command.exitCode).toBe(1);
+    expect(command.stdout).toContain('Job waiting: interrupted');
+  });
+
+  it.each([
+    [['birthdays'], 'No job has the name birthdays. Jobs: failing, reminders, waiting'],
+    [[], 'Expected the name of one job.'],
+    [['reminders', 'failing'], 'Expected the name of one job.'],
+    [['--now'], "Unknown option '--now'"],
+  ])('rejects the arguments %j', async (args, message) => {
+    const command = start(args);
+    expect(await command.exitCode).toBe(2);
+    expect(command.stderr).toContain(message);
+    expect(command.stderr).toContain('Usage: npm run job -- NAME');
+  });
+
+  it('says that no feature has a job', async () => {
+    const command = start(['reminders'], {}, await copyBuild());
+    expect(await command.exitCode).toBe(2);
+    expect(command.stderr).toContain('No feature imports JobsModule.');
+  });
+
+  it('exits with 1 if the settings are invalid', async () => {
+    const command = start(['reminders'], { NODE_ENV: 'production' });
+    expect(await command.exitCode).toBe(1);
+    expect(command.stderr).toContain('DATABASE_URL: ');
+  });
+});
