@@ -29,6 +29,8 @@ const { AuthSettings } = await import(join(PROJECT, 'dist/platform/auth/auth.set
 const { DatabaseSettings } = await import(
   join(PROJECT, 'dist/platform/database/database.settings.js')
 );
+/** @type {typeof import('../src/platform/jobs/jobs.settings.js')} */
+const { JobsSettings } = await import(join(PROJECT, 'dist/platform/jobs/jobs.settings.js'));
 /** @type {typeof import('../src/platform/settings/parse-settings.js')} */
 const { parseSettings } = await import(join(PROJECT, 'dist/platform/settings/parse-settings.js'));
 
@@ -46,7 +48,7 @@ const settingsClasses = await findSettingsClasses(features);
 const featureWords = readWords(join(PROJECT, 'src/features'));
 
 const manifests = ['', 'smoke-test', 'monitoring'].flatMap(render);
-const withComponents = renderWith(['authentication', 'database']);
+const withComponents = renderWith(['authentication', 'database', 'jobs']);
 for (const manifest of [...manifests, ...withComponents]) await validate(manifest);
 checkTypes([...manifests, ...withComponents]);
 for (const { kind, spec } of manifests) {
@@ -152,6 +154,7 @@ assert.equal(job.containers[0].command[1], join('packages/smoke-runner', bin['pe
 assert(job.containers[0].command.includes('--expect-revision=revision-to-expect'));
 assert.equal(job.containers[0].command.at(-1), `http://${find('Service').metadata.name}`);
 checkDatabase();
+checkJobs();
 console.log(`${manifests.length} manifests are valid and match each other and the API`);
 
 /** Asserts that the Job of the component `database` matches the Deployment. */
@@ -175,6 +178,31 @@ function checkDatabase() {
   );
   assert(url);
   assert.deepEqual(migrateUrl, url);
+}
+
+/** Asserts that the CronJob of the component `jobs` matches the Deployment, which runs no jobs. */
+function checkJobs() {
+  const { metadata, spec } = find('CronJob', undefined, withComponents).spec.jobTemplate.spec
+    .template;
+  const [cronJob] = spec.containers;
+  checkVariables('CronJob', cronJob);
+  assert.equal(cronJob.image, container.image);
+  assert.deepEqual(spec.securityContext, pod.spec.securityContext);
+  assert.deepEqual(cronJob.securityContext, container.securityContext);
+  assert(existsSync(join(PROJECT, cronJob.command[1])));
+  // Otherwise the Service would send requests to it.
+  assert.deepEqual(metadata.labels, { 'app.kubernetes.io/name': 'petsage-api-job' });
+  const policy = find('NetworkPolicy', 'petsage-api-job', withComponents).spec;
+  assert.deepEqual(policy.podSelector.matchLabels, metadata.labels);
+  const { egress } = find('NetworkPolicy', 'petsage-api-database', withComponents).spec;
+  assert.deepEqual(policy.egress, egress);
+  const service = find('Deployment', 'petsage-api', withComponents).spec.template.spec
+    .containers[0];
+  /** @type {(candidate: any, name: string) => object | undefined} */
+  const findVariable = ({ env }, name) =>
+    env.find((/** @type {{ name: string }} */ variable) => variable.name === name);
+  assert.deepEqual(findVariable(service, 'JOBS'), { name: 'JOBS', value: 'false' });
+  assert.deepEqual(findVariable(cronJob, 'DATABASE_URL'), findVariable(service, 'DATABASE_URL'));
 }
 
 /**
@@ -235,7 +263,7 @@ function checkVariables(title, { env = [], command = [], args = [] }) {
     (/** @type {{ name: string }} */ { name }) =>
       !/^((NODE|OTEL)_|SMOKE_TOKEN$)/.test(name) && !argumentList.includes(`$(${name})`),
   );
-  const rules = [Settings, AuthSettings, DatabaseSettings].flatMap((type) =>
+  const rules = [Settings, AuthSettings, DatabaseSettings, JobsSettings].flatMap((type) =>
     getMetadataStorage().getTargetValidationMetadatas(type, '', false, false),
   );
   const settings = new Set(rules.map(({ propertyName }) => propertyName));
@@ -248,6 +276,7 @@ function checkVariables(title, { env = [], command = [], args = [] }) {
   parseSettings(Object.fromEntries(variables.map(({ name, value }) => [name, value])), [
     AuthSettings,
     DatabaseSettings,
+    JobsSettings,
   ]);
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import request from 'supertest';
 import { parse } from 'yaml';
 import { AuthModule } from '../src/platform/auth/auth.module.js';
-import { DatabaseModule } from '../src/platform/database/database.module.js';
+import { JobsModule } from '../src/platform/jobs/jobs.module.js';
 import { createTestApp } from './fixtures/app.js';
 
 const FOLDER = 'deploy/kubernetes/monitoring';
@@ -47,7 +47,7 @@ function findMetrics(expr: string): string[] {
 }
 
 async function readExposedMetrics(): Promise<Set<string>> {
-  const { app } = await createTestApp({ features: [AuthModule, DatabaseModule] });
+  const { app } = await createTestApp({ features: [AuthModule, JobsModule] });
   const { text } = await request(app.getHttpServer()).get('/metrics').expect(200);
   const types = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)];
   return new Set(
