@@ -16,7 +16,7 @@ const STATEMENT_LOCK_TIMEOUT_MS = 5000;
 const RETRY_INTERVAL_MS = 1000;
 
 /** SQLSTATEs of `CREATE TABLE IF NOT EXISTS` if another process creates the same table. */
-const CREATED_MEANWHILE = ['23505', '42P07'];
+const CREATED_MEANWHILE = ['23505', '42710', '42P07'];
 
 /** SQLSTATE of a statement that cannot be part of a transaction, such as `CREATE INDEX CONCURRENTLY`. */
 const NOT_IN_TRANSACTION = '25001';
