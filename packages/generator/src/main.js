@@ -32,6 +32,7 @@ Options:
   --resource           store the fields: create, get, list, change and delete them
   --public             with --resource: no token is needed
   --owned              with --resource: each belongs to the user who created it
+  --job                add a job that runs at the times of a cron expression
   --add-field FIELD    add an optional field to a resource, with a migration; can be repeated
   --path PATH          the base route, such as api/v1/pets; the default is the name in kebab-case,
                        or with --resource /api/v1/ and its plural
@@ -59,7 +60,7 @@ Payload:
   {"feature":"pet_profile","description":"Profiles of pets",
    "requirements":["An owner lists their pets"],"fields":{"name":"string","age":"int?"}}
   A Markdown file has this in a code block, or the same keys in a list. Requirements and
-  fields can be omitted, empty, null or "none". "resource", "public" and "owned" are true or
+  fields can be omitted, empty, null or "none". "resource", "public", "owned" and "job" are true or
   false, and "path" is the base route.
 
 Exit codes:
@@ -137,6 +138,7 @@ function parseArguments() {
         resource: { type: 'boolean' },
         public: { type: 'boolean' },
         owned: { type: 'boolean' },
+        job: { type: 'boolean' },
         'add-field': { type: 'string', multiple: true },
         path: { type: 'string' },
         payload: { type: 'string' },
@@ -151,7 +153,8 @@ function parseArguments() {
   }
   const { positionals: names, values } = args;
   const { description, requirement, field, path, payload, remove, resource, owned } = values;
-  const parts = [names[0], description, requirement, field, path, resource, values.public, owned];
+  const flags = [resource, values.public, owned, values.job];
+  const parts = [names[0], description, requirement, field, path, ...flags];
   const hasFeature = parts.some((part) => part !== undefined);
   if ([hasFeature, payload !== undefined, remove !== undefined].filter(Boolean).length > 1) {
     throw new UsageError('A feature name with options, --payload and --remove exclude each other');
@@ -159,7 +162,7 @@ function parseArguments() {
   if (values.force && remove === undefined) {
     throw new UsageError('--force is only valid with --remove');
   }
-  const others = [description, requirement, field, path, payload, resource, values.public, owned];
+  const others = [description, requirement, field, path, payload, ...flags];
   const hasOthers = others.some((value) => value !== undefined) || names.length !== 1;
   if (values['add-field'] !== undefined && hasOthers) {
     throw new UsageError(
@@ -183,6 +186,7 @@ function rejectOptionsForNpm() {
     'resource',
     'public',
     'owned',
+    'job',
     'add-field',
   ]
     .filter((option) => process.env[`npm_config_${option.replace('-', '_')}`] !== undefined)
@@ -218,7 +222,7 @@ async function readPayload(options) {
   if (error !== undefined) throw new CliError(EXIT_INVALID_INPUT, `--field ${error}`);
   return {
     ...{ feature: names[0], description, requirements: requirement, fields, path },
-    ...{ resource, public: options.public, owned },
+    ...{ resource, public: options.public, owned, job: options.job },
   };
 }
 

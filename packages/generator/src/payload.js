@@ -13,6 +13,7 @@ const KEYS = [
   'resource',
   'public',
   'owned',
+  'job',
 ];
 
 const MAX_NAME_LENGTH = 50;
@@ -36,11 +37,12 @@ const UNSAFE_CHARACTERS = /[\s\p{Cc}\p{Cs}\p{Bidi_Control}]+/gu;
  * @property {string[]} requirements
  * @property {Field[]} fields
  * @property {import('./resource.js').Resource} [resource] how the fields are stored
+ * @property {boolean} isJob whether it has a scheduled job
  * @property {Record<string, unknown>} payload the normalized payload
  */
 
 /**
- * Validates a payload, `{ feature, description, requirements, fields, path, resource, public, owned }`.
+ * Validates a payload, `{ feature, description, requirements, fields, path, resource, public, owned, job }`.
  *
  * @param {unknown} payload
  * @returns {{ feature?: Feature, errors: string[], warnings: string[] }} the feature, or all errors
@@ -66,6 +68,7 @@ export function parsePayload(payload) {
   const name = parseName(payload.feature, errors);
   const description = parseText('description', payload.description, errors);
   const requirements = parseRequirements(payload.requirements, errors);
+  const isJob = parseFlag('job', payload.job, errors);
   const isResource = parseFlag('resource', payload.resource, errors);
   for (const key of ['public', 'owned']) {
     if (parseFlag(key, payload[key], errors) && !isResource) {
@@ -92,6 +95,7 @@ export function parsePayload(payload) {
       requirements,
       fields,
       resource,
+      isJob,
       payload: {
         feature: name,
         description,
@@ -102,6 +106,7 @@ export function parsePayload(payload) {
         ...(resource && { resource: true }),
         ...(resource?.isPublic && { public: true }),
         ...(resource?.isOwned && { owned: true }),
+        ...(isJob && { job: true }),
         ...(path !== defaultPath && { path }),
       },
     },

@@ -7,6 +7,7 @@ import { createResourceContext } from './resource-context.js';
 
 const FEATURE_TEMPLATES = fileURLToPath(new URL('files', import.meta.url));
 const RESOURCE_TEMPLATES = fileURLToPath(new URL('resource-files', import.meta.url));
+const JOB_TEMPLATES = fileURLToPath(new URL('job-files', import.meta.url));
 
 /**
  * Renders the files of a feature, formatted with the project's Prettier configuration.
@@ -17,7 +18,7 @@ const RESOURCE_TEMPLATES = fileURLToPath(new URL('resource-files', import.meta.u
  * @returns {Promise<Map<string, string>>} contents by path, relative to the project
  */
 export async function renderFeature(feature, root, version = createMigrationVersion(root)) {
-  const { description, fields, resource } = feature;
+  const { description, fields, resource, isJob } = feature;
   const context = {
     ...feature,
     sentence: /[.!?]$/.test(description) ? description : `${description}.`,
@@ -26,10 +27,13 @@ export async function renderFeature(feature, root, version = createMigrationVers
     escapeMarkdown,
     ...(resource && createResourceContext({ ...feature, resource }, root)),
   };
-  const folder = resource ? RESOURCE_TEMPLATES : FEATURE_TEMPLATES;
+  const folders = [
+    resource ? RESOURCE_TEMPLATES : FEATURE_TEMPLATES,
+    ...(isJob ? [JOB_TEMPLATES] : []),
+  ];
   /** @type {Map<string, string>} */
   const files = new Map();
-  for (const file of readdirSync(folder, { encoding: 'utf8', recursive: true })) {
+  for (const { folder, file } of folders.flatMap(listFiles)) {
     const isRequest = file.includes('-request.dto');
     if (!file.endsWith('.template') || (isRequest && fields.length === 0)) continue;
     const path = file
@@ -44,6 +48,12 @@ export async function renderFeature(feature, root, version = createMigrationVers
     files.set(path, path.endsWith('.sql') ? source : await formatSource(source, filepath));
   }
   return files;
+}
+
+/** @param {string} folder */
+function listFiles(folder) {
+  const files = readdirSync(folder, { encoding: 'utf8', recursive: true });
+  return files.map((file) => ({ folder, file }));
 }
 
 /**

@@ -20,7 +20,7 @@ export interface Job {
    * @param signal is aborted after `timeoutMs`, and when the process stops. Throw then, unless the work is done
    * @param dueAt the due time, which is the same in a repeated call
    */
-  run(signal: AbortSignal, dueAt: Date): Promise<void>;
+  run(signal: AbortSignal, dueAt: Date): Promise<void> | void;
 }
 
 /** Stores the options of a job. */
