@@ -92,7 +92,12 @@ export function findReferenceProblem(field, feature, root) {
 export function createResourceContext(feature, root) {
   const { resource, path } = feature;
   const { isPublic, isOwned, table, words } = resource;
-  const fields = resource.fields.map((field) => ({ ...field, ...describeExpressions(field) }));
+  const fields = resource.fields.map((field) => ({
+    ...field,
+    ...describeExpressions(field),
+    // The example of a reference does not exist.
+    requestExample: field.reference && field.isOptional ? null : field.example,
+  }));
   const uniques = fields
     .filter(({ isUnique }) => isUnique)
     .map((field) => ({ ...field, constraint: joinName(table, field.column, 'key') }));
