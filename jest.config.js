@@ -50,7 +50,7 @@ export default {
       ...shared,
       displayName: 'postgres',
       roots: ['<rootDir>/test'],
-      testRegex: '/(features/.*|database[^/]*)\\.e2e-spec\\.ts$',
+      testRegex: '/(features/.*|(database|resources)[^/]*)\\.e2e-spec\\.ts$',
       globalSetup: '<rootDir>/test/fixtures/postgres-set-up.js',
       globalTeardown: '<rootDir>/test/fixtures/postgres-tear-down.js',
     },
