@@ -270,6 +270,9 @@ describe('Authentication', () => {
       ['no sub', { sub: undefined }],
       ['an empty sub', { sub: '' }],
       ['a sub that is not a text', { sub: 1 }],
+      ['a sub with NUL', { sub: 'alice\0' }],
+      ['a sub with half of a surrogate pair', { sub: 'alice\ud83d' }],
+      ['a sub of 256 bytes', { sub: '🐕'.repeat(64) }],
       ['an nbf in the future', { nbf: 600 }],
     ])('rejects %s', async (_, claims) => {
       await expectInvalid(await issuer.createToken(claims));

@@ -5,6 +5,9 @@ import { KeysUnavailableError, SigningKeys } from './signing-keys.js';
 /** How far the clocks of the issuer and of this service may differ, in seconds. */
 const CLOCK_TOLERANCE_S = 30;
 
+/** The longest `sub` of OpenID Connect. An index of PostgreSQL can contain it. */
+const MAX_SUB_BYTES = 255;
+
 /** The caller of a request, as the verified token says. */
 export interface AuthenticatedUser {
   /** Id of the user at the issuer. */
@@ -28,8 +31,12 @@ export class TokenVerifierService {
   async verify(token: string): Promise<AuthenticatedUser> {
     const claims = await this.readClaims(token);
     const { sub } = claims;
-    if (typeof sub !== 'string' || sub === '') {
-      throw new errors.JWTClaimValidationFailed('"sub" claim must be a text', claims, 'sub');
+    if (!isValidSub(sub)) {
+      throw new errors.JWTClaimValidationFailed(
+        `"sub" claim must be a text of 1 to ${MAX_SUB_BYTES} bytes`,
+        claims,
+        'sub',
+      );
     }
     return { sub, scopes: readScopes(claims), claims };
   }
@@ -46,6 +53,15 @@ export class TokenVerifierService {
       throw new KeysUnavailableError(`A key of ${issuer} cannot be used`, { cause: error });
     }
   }
+}
+
+/** Rejects what a database cannot store: NUL, and half of a surrogate pair, which would be stored as another text. */
+function isValidSub(sub: unknown): sub is string {
+  return (
+    typeof sub === 'string' &&
+    /^[^\0\p{Surrogate}]+$/u.test(sub) &&
+    Buffer.byteLength(sub) <= MAX_SUB_BYTES
+  );
 }
 
 /** Reads `scope` (RFC 9068) and `scp` (Entra ID, Okta): lists, or texts with spaces. */
