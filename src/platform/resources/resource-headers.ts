@@ -14,6 +14,14 @@ export const LOCATION = {
   },
 };
 
+/** OpenAPI header of responses that clients may store, and must revalidate. */
+export const CACHE_CONTROL = {
+  'Cache-Control': {
+    description: 'Only the client may store the response, and asks before it uses it again.',
+    schema: { type: 'string', example: 'private, no-cache' },
+  },
+};
+
 /** OpenAPI header of a page of a list. */
 export const NEXT_LINK = {
   Link: {
