@@ -7,10 +7,11 @@ import { measureLatencies } from './latency.js';
 import { BenchmarkError, exitWithError, prepareMachine, run } from './machine.js';
 import { readOhaVersion } from './oha.js';
 import { PETSAGE, prepareBaseline, preparePeers } from './peers.js';
+import { measureResources } from './resources.js';
 import { saveRun } from './results.js';
 import { readResidentMib, SETTLE_MS, startServer } from './server.js';
 import { summarizeServers } from './statistics.js';
-import { formatFeatureRun, formatRun } from './tables.js';
+import { formatFeatureRun, formatResourceRun, formatRun } from './tables.js';
 import { verifyServers } from './verification.js';
 import { formatLoad, measureLoad, REQUESTS, SCENARIOS } from './wrk.js';
 
@@ -24,6 +25,8 @@ const HELP = `Measures PetSage API (dist/main.js) on the version of Node.js that
                                                  RESULTS.md and results.svg
   node bench/bench.js --features 1,30,100,300    all peers with each number of features, 12 minutes;
                                                  writes bench/results.json, RESULTS.md and features.svg
+  node bench/bench.js --resources                a generated resource against peers, on PostgreSQL, 10 minutes;
+                                                 writes bench/results.json and RESULTS.md
   node bench/bench.js --baseline DIR             this build against the one in DIR, 7 minutes;
                                                  writes nothing
 
@@ -75,6 +78,17 @@ const FEATURES = {
 
 const QUICK_FEATURES = { ...FEATURES, starts: 1, rounds: 1, rampUpSeconds: 0, warmUpSeconds: 0 };
 
+/** The pools have ten connections to PostgreSQL: with 20 from clients, none of them is idle. */
+const RESOURCES = {
+  rounds: 9,
+  roundSeconds: 2,
+  rampUpSeconds: 1,
+  warmUpSeconds: 4,
+  connections: 20,
+};
+
+const QUICK_RESOURCES = { ...RESOURCES, rounds: 2, roundSeconds: 1, warmUpSeconds: 1 };
+
 const CONNECTION_COUNTS = [10, 100, 1000];
 
 const OHA_IS_MISSING =
@@ -84,11 +98,12 @@ const OHA_IS_MISSING =
 await main().catch(exitWithError);
 
 async function main() {
-  const { quick, baseline, features, help } = parseArgs({
+  const { quick, baseline, features, resources, help } = parseArgs({
     options: {
       quick: { type: 'boolean' },
       baseline: { type: 'string' },
       features: { type: 'string' },
+      resources: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   }).values;
@@ -96,12 +111,14 @@ async function main() {
     console.log(HELP);
     return;
   }
-  if (features && baseline) {
-    throw new BenchmarkError('--features and --baseline exclude each other.');
+  if ([features, baseline, resources].filter(Boolean).length > 1) {
+    throw new BenchmarkError('--features, --resources and --baseline exclude each other.');
   }
   const counts = features === undefined ? [] : parseCounts(features);
   const machine = await prepareMachine();
-  const { servers, versions } = await (baseline ? prepareBaseline(baseline) : preparePeers());
+  const { servers, resourceServers, versions } = await (baseline
+    ? prepareBaseline(baseline)
+    : preparePeers());
   const environment = {
     date: new Date().toISOString().slice(0, 10),
     command: ['node', 'bench/bench.js', ...process.argv.slice(2)].join(' '),
@@ -115,6 +132,18 @@ async function main() {
     await printMarkdown(formatFeatureRun(result));
     if (quick || counts.length === 1) return;
     await saveRun('features', result);
+  } else if (resources) {
+    const settings = quick ? QUICK_RESOURCES : RESOURCES;
+    const { postgres, summaries } = await measureResources(resourceServers, settings);
+    const result = {
+      ...environment,
+      versions: { ...versions, postgres },
+      settings,
+      servers: summaries,
+    };
+    await printMarkdown(formatResourceRun(result));
+    if (quick) return;
+    await saveRun('resources', result);
   } else {
     const settings = quick ? QUICK : baseline ? BASELINE : FULL;
     const oha = baseline ? undefined : await readOhaVersion();

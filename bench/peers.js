@@ -53,6 +53,25 @@ const PEERS = [
 ];
 
 /**
+ * The servers of pet profiles that are stored in PostgreSQL, besides PetSage API.
+ *
+ * @type {Peer[]}
+ */
+const RESOURCE_PEERS = [
+  createNodePeer('node-http', 'node:http + pg', join(PEERS_DIR, 'resource-node-http.js')),
+  createNodePeer(
+    'nest-typeorm',
+    'Nest on Express + TypeORM',
+    join(PEERS_DIR, 'dist/nest/resource-typeorm.js'),
+  ),
+  {
+    name: 'fastapi',
+    label: 'FastAPI + SQLAlchemy + asyncpg',
+    command: [PYTHON, join(PEERS_DIR, 'resource-fastapi.py')],
+  },
+];
+
+/**
  * Installs and builds all peers.
  *
  * @returns the servers, and the versions of everything they consist of. FastAPI is missing where it
@@ -69,13 +88,15 @@ export async function preparePeers() {
   await run('npm', ['run', 'build'], { cwd: BENCH_DIR });
   const { dependencies } = readJson(join(BENCH_DIR, 'package.json'));
   const pythonVersions = await installFastApi();
+  const isInstalled = (/** @type {Peer} */ { name }) => name !== 'fastapi' || pythonVersions;
   return {
-    servers: PEERS.filter(({ name }) => name !== 'fastapi' || pythonVersions),
+    servers: PEERS.filter(isInstalled),
+    resourceServers: RESOURCE_PEERS.filter(isInstalled),
     versions: {
       petsage,
       node: process.versions.node,
       ...readPackageVersions(BENCH_DIR, Object.keys(dependencies)),
-      ...readPackageVersions(ROOT, ['@nestjs/core', 'express'], 'petsage: '),
+      ...readPackageVersions(ROOT, ['@nestjs/core', 'express', 'kysely', 'pg'], 'petsage: '),
       ...pythonVersions,
     },
   };
@@ -94,6 +115,7 @@ export async function prepareBaseline(directory) {
       PETSAGE,
       createNodePeer('petsage-baseline', 'PetSage API, baseline', join(root, 'dist/main.js')),
     ],
+    resourceServers: [],
     versions: {
       petsage: await readRevision(ROOT),
       'petsage-baseline': await readRevision(root),
@@ -134,7 +156,7 @@ async function installFastApi() {
     await run(PYTHON, ['-m', 'pip', 'install', '--quiet', '-r', requirements]);
     const { stdout } = await run(PYTHON, ['--version']);
     const packages = readFileSync(requirements, 'utf8').matchAll(
-      /^(fastapi|pydantic|uvicorn|uvloop|httptools)==(.+)$/gm,
+      /^(fastapi|pydantic|uvicorn|uvloop|httptools|SQLAlchemy|asyncpg)==(.+)$/gm,
     );
     return {
       python: stdout.replace('Python', '').trim(),

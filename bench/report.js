@@ -5,9 +5,9 @@ import { createChart } from './chart.js';
 import { createFeatureChart } from './feature-chart.js';
 import { readResults, writeFormatted } from './results.js';
 import { MAX_CLIENT_CPU_SHARE, MIN_RATE_REACHED, MIN_SERVER_CPU_SHARE } from './statistics.js';
-import { formatFeatureRun, formatRun } from './tables.js';
+import { formatFeatureRun, formatResourceRun, formatRun } from './tables.js';
 
-const { servers, features } = await readResults();
+const { servers, features, resources = {} } = await readResults();
 const chartRun = servers.node24 ?? Object.values(servers)[0];
 if (!chartRun) throw new Error('bench/results.json is empty. Run: node bench/bench.js');
 const featureChartRun = features.node24 ?? Object.values(features)[0];
@@ -78,6 +78,25 @@ itself at the lowest number, within a round. PetSage API logs the POST requests 
 the wrong methods; the peers log nothing.
 `;
 
+const resourcesIntro = `## Stored resources
+
+PetSage API with the resource that \`npm run feature -- pet_profile --resource --public\` generates, and peers that read
+and write the same rows of the same table, in PostgreSQL on the same machine: \`create\` stores one row, \`get\` and
+\`patch\` use one of 1,000 ids in turn, and \`list\` returns the newest 20 rows. Before the measurement, the benchmark
+verifies that status codes and bodies are equal.
+
+- **Same SQL.** Each request executes the same single statement, and each server has a pool of ten connections. The ORMs
+  would execute more by default: transactions, and reading rows back.
+- **Cores.** PostgreSQL does not use the core of the server. On a machine with two cores, it shares the other one with
+  wrk, and limits the fast servers: their CPU share is then below 100%. The CPU time per request is that of the server
+  only, and does not depend on this. All rounds count.
+- **Durability.** \`synchronous_commit\` is off, so that the disk does not limit the rate.
+- **Features.** PetSage API and Nest validate requests with class-validator, FastAPI with Pydantic, and node:http does not.
+  Only PetSage API sends \`Location\`, \`Link\`, and the version as \`ETag\`, has metrics and security headers, and
+  logs requests.
+- **Ratios** compare PetSage API with the peer within a round: above 1, PetSage API is faster, or needs less CPU time.
+`;
+
 const sections = Object.values(servers).map(
   (run) => `## Node.js ${run.versions.node?.split('.')[0]}\n\n${formatRun(run)}`,
 );
@@ -86,7 +105,12 @@ const featureSections = Object.values(features).map(
     `### Features on Node.js ${run.versions.node?.split('.')[0]}\n\n${formatFeatureRun(run)}`,
 );
 if (featureSections.length > 0) featureSections.unshift(featuresIntro);
-const text = [intro, ...sections, ...featureSections].join('\n');
+const resourceSections = Object.values(resources).map(
+  (run) =>
+    `### Resources on Node.js ${run.versions.node?.split('.')[0]}\n\n${formatResourceRun(run)}`,
+);
+if (resourceSections.length > 0) resourceSections.unshift(resourcesIntro);
+const text = [intro, ...sections, ...featureSections, ...resourceSections].join('\n');
 await writeFormatted(join(import.meta.dirname, 'RESULTS.md'), text);
 await writeFile(join(import.meta.dirname, 'results.svg'), createChart(chartRun));
 if (featureChartRun) {

@@ -74,6 +74,22 @@ import { format, resolveConfig } from 'prettier';
  */
 
 /**
+ * One server of a stored resource. The speed of PetSage API divided by that of this server is `rateRatio`, of requests
+ * per second, and `cpuRatio`, of requests per CPU time.
+ *
+ * @typedef {object} ResourceSummary
+ * @property {string} name
+ * @property {string} label
+ * @property {Record<string, {
+ *   requestsPerSecond: Statistic,
+ *   cpuUsPerRequest: Statistic,
+ *   serverCpuShare: Statistic,
+ *   rateRatio: Statistic,
+ *   cpuRatio: Statistic,
+ * }>} loads by request
+ */
+
+/**
  * @typedef {object} RoundSettings
  * @property {number} starts
  * @property {number} rounds
@@ -82,6 +98,8 @@ import { format, resolveConfig } from 'prettier';
  * @property {number} warmUpSeconds load before the first round, not measured
  * @property {number} connections
  */
+
+/** @typedef {Omit<RoundSettings, 'starts'> & { starts?: undefined }} ResourceSettings */
 
 /**
  * `connectionSeconds` is the load for each number of connections, `latencySeconds` that of a round at a
@@ -119,7 +137,18 @@ import { format, resolveConfig } from 'prettier';
  * @typedef {Environment & { settings: RoundSettings, servers: FeatureSummary[] }} FeatureRun
  */
 
-/** @typedef {{ servers: Record<string, Run>, features: Record<string, FeatureRun> }} Results */
+/**
+ * One run with a stored resource.
+ *
+ * @typedef {Environment & { settings: ResourceSettings, servers: ResourceSummary[] }} ResourceRun
+ */
+
+/**
+ * @typedef {object} Results
+ * @property {Record<string, Run>} servers
+ * @property {Record<string, FeatureRun>} features
+ * @property {Record<string, ResourceRun>} [resources]
+ */
 
 const PATH = join(import.meta.dirname, 'results.json');
 
@@ -137,7 +166,7 @@ export async function readResults() {
  *
  * @template {keyof Results} Kind
  * @param {Kind} kind
- * @param {Results[Kind][string]} run
+ * @param {NonNullable<Results[Kind]>[string]} run
  */
 export async function saveRun(kind, run) {
   const results = await readResults();

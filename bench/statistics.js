@@ -87,6 +87,45 @@ export function summarizeFeatures(servers) {
 }
 
 /**
+ * Summarizes the samples of servers of a stored resource. All rounds count, even if PostgreSQL limited the rate: the CPU
+ * time per request does not depend on that.
+ *
+ * @param {{ name: string, label: string, loads: Record<string, Load[]> }[]} servers
+ * @returns {import('./results.js').ResourceSummary[]}
+ */
+export function summarizeResources(servers) {
+  const petsage = servers.find(({ name }) => name === 'petsage');
+  if (!petsage) throw new Error('Every run measures petsage.');
+  return servers.map(({ name, label, loads }) => ({
+    name,
+    label,
+    loads: Object.fromEntries(
+      Object.entries(loads).map(([request, samples]) => {
+        /** @param {(load: Load, ofPetsage: Load) => number} getValue */
+        const summarizeRounds = (getValue) =>
+          summarize(
+            samples.map((load, round) => getValue(load, petsage.loads[request]?.[round] ?? load)),
+          );
+        return [
+          request,
+          {
+            requestsPerSecond: summarizeRounds((load) => load.requestsPerSecond),
+            cpuUsPerRequest: summarizeRounds((load) => load.cpuUsPerRequest),
+            serverCpuShare: summarizeRounds((load) => load.serverCpuShare),
+            rateRatio: summarizeRounds(
+              (load, ofPetsage) => ofPetsage.requestsPerSecond / load.requestsPerSecond,
+            ),
+            cpuRatio: summarizeRounds(
+              (load, ofPetsage) => load.cpuUsPerRequest / ofPetsage.cpuUsPerRequest,
+            ),
+          },
+        ];
+      }),
+    ),
+  }));
+}
+
+/**
  * Summarizes the rounds of one server at a constant rate.
  *
  * @param {RateLoad[]} loads

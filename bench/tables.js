@@ -4,6 +4,7 @@
 /** @typedef {import('./results.js').FeatureSummary} FeatureSummary */
 /** @typedef {import('./results.js').RateLatency} RateLatency */
 /** @typedef {import('./results.js').Ratio} Ratio */
+/** @typedef {import('./results.js').ResourceRun} ResourceRun */
 /** @typedef {import('./results.js').Run} Run */
 /** @typedef {import('./wrk.js').Scenario} Scenario */
 
@@ -61,11 +62,22 @@ export function formatFeatureRun(run) {
   return `${parts.join('\n\n')}\n`;
 }
 
-/** @param {Run | FeatureRun} run */
+/**
+ * Formats one run with a stored resource.
+ *
+ * @param {ResourceRun} run
+ */
+export function formatResourceRun(run) {
+  const requests = Object.keys(run.servers[0]?.loads ?? {});
+  const tables = requests.map((request) => createResourceTable(run, request));
+  return `${[...describeRun(run), ...tables].join('\n\n')}\n`;
+}
+
+/** @param {Run | FeatureRun | ResourceRun} run */
 function describeRun({ date, command, machine, versions, settings }) {
   const { starts, rounds, roundSeconds, rampUpSeconds, warmUpSeconds, connections } = settings;
   return [
-    `Measured on ${date} with \`${command}\`: ${starts} starts, ${warmUpSeconds} s of warm-up, ` +
+    `Measured on ${date} with \`${command}\`: ${starts ? `${starts} starts, ` : ''}${warmUpSeconds} s of warm-up, ` +
       `${rounds} rounds of ${roundSeconds} s after ${rampUpSeconds} s of ramp-up, ${connections} connections. Values are medians.`,
     `Machine: ${formatList(machine)}.`,
     `Versions: ${formatList(versions)}.`,
@@ -178,6 +190,31 @@ function createFeatureRateTable(title, rows, { servers, settings }) {
         label,
         ...loads.map(({ requestsPerSecond }) => formatInteger(requestsPerSecond.median)),
         ...loads.slice(1).map(({ ratio }) => formatRatio(ratio, settings.rounds)),
+      ];
+    }),
+  );
+}
+
+/**
+ * @param {ResourceRun} run
+ * @param {string} request
+ */
+function createResourceTable({ servers, settings }, request) {
+  const head = [`\`${request}\``, 'requests/s', 'PetSage ÷ this'];
+  return createTable(
+    [...head, 'CPU µs/request', 'PetSage ÷ this by CPU time', 'CPU share'],
+    servers.flatMap(({ name, label, loads: { [request]: load } }) => {
+      if (!load) return [];
+      const isPetsage = name === 'petsage';
+      return [
+        [
+          isPetsage ? `**${label}**` : label,
+          formatInteger(load.requestsPerSecond.median),
+          isPetsage ? '' : formatRatio(load.rateRatio, settings.rounds),
+          load.cpuUsPerRequest.median.toFixed(0),
+          isPetsage ? '' : formatRatio(load.cpuRatio, settings.rounds),
+          `${(load.serverCpuShare.median * 100).toFixed(0)}%`,
+        ],
       ];
     }),
   );

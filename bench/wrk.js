@@ -9,7 +9,13 @@ import { roundDigits } from './statistics.js';
 /**
  * A request, and the status of its response. wrk only distinguishes whether it is 400 or higher.
  *
- * @typedef {{ method: string, path: string, json?: string, token?: string, status: number }} Request
+ * @typedef {object} Request
+ * @property {string} method
+ * @property {string} path
+ * @property {string} [json] the body; COUNTER in it is replaced by a number that differs in each request
+ * @property {string} [token]
+ * @property {string[]} [ids] appended to the path, in turn
+ * @property {number} status
  */
 
 /** @typedef {'get' | 'post'} Scenario */
@@ -53,14 +59,14 @@ export const SCENARIOS = /** @type {Scenario[]} */ (Object.keys(REQUESTS));
  */
 export async function measureLoad(
   server,
-  { method, path, json = '', token = '', status },
+  { method, path, json = '', token = '', ids = [], status },
   options,
 ) {
   const cpuBefore = readCpuSeconds(server);
   const { seconds, clientCpuSeconds, connectionErrors, errorResponses, ...measured } = await runWrk(
     server.url + path,
     'wrk.lua',
-    { ...options, args: [method, json, token] },
+    { ...options, args: [method, json, token, ids.join(',')] },
   );
   const cpuSeconds = readCpuSeconds(server) - cpuBefore;
   const unexpected = status < 400 ? errorResponses : measured.requests - errorResponses;

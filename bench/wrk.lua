@@ -1,6 +1,8 @@
--- The load of bench.js. The arguments are the method, a JSON body or "", and a bearer token or "".
--- Prints the result as JSON on the last line. It defines neither request() nor response(), because
--- wrk would call them for each request, which slows it down.
+-- The load of bench.js. The arguments are the method, a JSON body or "", a bearer token or "", and the ids that
+-- requests append to the path in turn, separated by commas, or "". In the body, COUNTER is a number that differs in
+-- each request.
+-- Prints the result as JSON on the last line. It does not define response(), because wrk would call it for each
+-- request, which slows it down, and request() only for requests that differ.
 
 function init(args)
   wrk.method = args[1]
@@ -10,6 +12,22 @@ function init(args)
   end
   if args[3] ~= "" then
     wrk.headers["Authorization"] = "Bearer " .. args[3]
+  end
+  local count = 0
+  if args[4] ~= "" then
+    local requests = {}
+    for id in args[4]:gmatch("[^,]+") do
+      requests[#requests + 1] = wrk.format(nil, wrk.path .. id)
+    end
+    function request()
+      count = count + 1
+      return requests[count % #requests + 1]
+    end
+  elseif args[2]:find("COUNTER", 1, true) then
+    function request()
+      count = count + 1
+      return wrk.format(nil, nil, nil, (args[2]:gsub("COUNTER", count)))
+    end
   end
 end
 
