@@ -84,7 +84,7 @@ import { format, resolveConfig } from 'prettier';
  *   requestsPerSecond: Statistic,
  *   cpuUsPerRequest: Statistic,
  *   serverCpuShare: Statistic,
- *   rateRatio: Statistic,
+ *   rateRatio: Ratio,
  *   cpuRatio: Statistic,
  * }>} loads by request
  */

@@ -87,8 +87,8 @@ export function summarizeFeatures(servers) {
 }
 
 /**
- * Summarizes the samples of servers of a stored resource. All rounds count, even if PostgreSQL limited the rate: the CPU
- * time per request does not depend on that.
+ * Summarizes the samples of servers of a stored resource. All rounds count for the CPU time per request, which does not
+ * depend on what limited the rate.
  *
  * @param {{ name: string, label: string, loads: Record<string, Load[]> }[]} servers
  * @returns {import('./results.js').ResourceSummary[]}
@@ -112,9 +112,7 @@ export function summarizeResources(servers) {
             requestsPerSecond: summarizeRounds((load) => load.requestsPerSecond),
             cpuUsPerRequest: summarizeRounds((load) => load.cpuUsPerRequest),
             serverCpuShare: summarizeRounds((load) => load.serverCpuShare),
-            rateRatio: summarizeRounds(
-              (load, ofPetsage) => ofPetsage.requestsPerSecond / load.requestsPerSecond,
-            ),
+            rateRatio: compareRates(petsage.loads[request] ?? [], samples),
             cpuRatio: summarizeRounds(
               (load, ofPetsage) => load.cpuUsPerRequest / ofPetsage.cpuUsPerRequest,
             ),
