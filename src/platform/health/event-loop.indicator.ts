@@ -1,5 +1,5 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { ReadinessCheck, type ReadinessIndicator } from './readiness-check.decorator.js';
 
 const WINDOW_MS = 5000;
@@ -13,7 +13,9 @@ const MAX_DELAY_MS = 250;
 /** Reports `down` while the event loop is too slow to serve requests. */
 @Injectable()
 @ReadinessCheck({ name: 'event_loop', optional: true })
-export class EventLoopIndicator implements ReadinessIndicator, OnModuleDestroy {
+export class EventLoopIndicator
+  implements ReadinessIndicator, OnApplicationBootstrap, OnModuleDestroy
+{
   private readonly histogram: IntervalHistogram = monitorEventLoopDelay({ resolution: 20 });
   private readonly timer: NodeJS.Timeout;
   private delayMs = 0;
@@ -34,6 +36,12 @@ export class EventLoopIndicator implements ReadinessIndicator, OnModuleDestroy {
         `The average event loop delay over ${WINDOW_MS} ms was ${Math.round(this.delayMs)} ms, the limit is ${MAX_DELAY_MS} ms`,
       );
     }
+  }
+
+  /** Forgets the start-up, during which the embedded database blocks the event loop. */
+  onApplicationBootstrap(): void {
+    this.histogram.reset();
+    this.delayMs = 0;
   }
 
   onModuleDestroy(): void {
