@@ -194,7 +194,7 @@ describe('npm run feature -- --add-field', () => {
     expect(await generate(...args)).toEqual({ code, stdout: '', stderr: matching(stderr) });
   });
 
-  it('writes a migration and the code, and prints the change of edited files', async () => {
+  it('writes a migration and the code, and keeps edits', async () => {
     const readme = join(project, 'src/features/vaccine/README.md');
     await writeFile(
       readme,
@@ -218,23 +218,13 @@ describe('npm run feature -- --add-field', () => {
     const { code, stdout, stderr } = await generate(...args);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toMatch(/^wrote src\/migrations\/\d{14}_add_doses_maker_to_vaccines\.sql$/m);
-    expect(stdout).not.toContain('wrote src/features/vaccine/vaccine.service.ts');
-    const edited = '\nThis file was edited. Make this change, and run npm run openapi:\n--- ';
-    expect(
-      stdout
-        .split(edited)
-        .slice(1)
-        .map((patch) => patch.split('\n')[0]),
-    ).toEqual(['src/features/vaccine/README.md', 'src/features/vaccine/vaccine.service.ts']);
+    expect(stdout).toContain(
+      '\nmerged src/features/vaccine/README.md\nmerged src/features/vaccine/vaccine.service.ts\n',
+    );
     expect(await readFile(readme, 'utf8')).toMatch(
       /^# Our vaccines\n[^]*"doses": "int\(1\.\.9\)\?!filter"/,
     );
-
-    // The printed change completes the code.
-    const [, patch = ''] =
-      /(--- src\/features\/vaccine\/vaccine\.service\.ts\n[^]*)$/.exec(stdout) ?? [];
-    const applied = await run('git', ['apply', '-p0'], { input: patch });
-    expect(applied).toMatchObject({ code: 0, stderr: '' });
+    expect(await readFile(service, 'utf8')).toMatch(/ doses: body\.doses,[^]*\/\/ Edited\.\n$/);
   });
 });
 

@@ -1,4 +1,5 @@
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff';
+import { merge } from 'node-diff3';
 import { parseFieldOptions } from './fields.js';
 import { parsePayload } from './payload.js';
 import { findReferenceProblem, isResource } from './resource-context.js';
@@ -46,11 +47,14 @@ export function extendResource(feature, options, root) {
  * @param {Map<string, string>} current contents by path
  * @param {Map<string, string>} before
  * @param {Map<string, string>} after
- * @returns {{ written: Map<string, string>, patches: string[] }} the files to write, and the changes of edited files
+ * @returns {{ written: Map<string, string>, merged: Map<string, string>, patches: string[] }} the files to write, those
+ *   that were edited and are merged, and the changes that conflict with an edit
  */
 export function compareCode(current, before, after) {
   /** @type {Map<string, string>} */
   const written = new Map();
+  /** @type {Map<string, string>} */
+  const merged = new Map();
   /** @type {string[]} */
   const patches = [];
   for (const [path, content] of after) {
@@ -61,16 +65,21 @@ export function compareCode(current, before, after) {
       written.set(path, content);
       continue;
     }
-    // The generator reads the payload of the README later, so it is written even if the rest was edited.
+    const { conflict, result } = merge(text.split('\n'), old.split('\n'), content.split('\n'));
+    if (!conflict) {
+      merged.set(path, result.join('\n'));
+      continue;
+    }
+    // The generator reads the payload of the README later, so it is written in any case.
     const [payload] = path.endsWith('/README.md') ? (PAYLOAD.exec(content) ?? []) : [];
     const replacePayload = (/** @type {string} */ source) =>
       payload === undefined ? source : source.replace(PAYLOAD, () => payload);
-    if (payload !== undefined) written.set(path, replacePayload(text));
+    if (payload !== undefined) merged.set(path, replacePayload(text));
     const options = { headerOptions: FILE_HEADERS_ONLY };
     const patch = createTwoFilesPatch(path, path, replacePayload(old), content, '', '', options);
     patches.push(patch.trimEnd());
   }
-  return { written, patches };
+  return { written, merged, patches };
 }
 
 /** @param {string[]} messages */

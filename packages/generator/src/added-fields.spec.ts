@@ -70,7 +70,17 @@ describe('compareCode', () => {
     expect(patches).toEqual([]);
   });
 
-  it('returns the change of edited and deleted files', () => {
+  it('merges files whose edits are elsewhere', () => {
+    const { written, merged, patches } = compareCode(
+      new Map([['a.ts', 'ONE\ntwo\nthree\nfour']]),
+      new Map([['a.ts', 'one\ntwo\nthree\nfour']]),
+      new Map([['a.ts', 'one\ntwo\nthree\nadded\nfour']]),
+    );
+    expect([...written, ...patches]).toEqual([]);
+    expect([...merged]).toEqual([['a.ts', 'ONE\ntwo\nthree\nadded\nfour']]);
+  });
+
+  it('returns the change of a file with an edit of the same lines, and of a deleted one', () => {
     const before = new Map([
       ['a.ts', 'one\ntwo\n'],
       ['b.ts', 'one\n'],
@@ -79,8 +89,9 @@ describe('compareCode', () => {
       ['a.ts', 'one\nthree\n'],
       ['b.ts', 'two\n'],
     ]);
-    const { written, patches } = compareCode(new Map([['a.ts', 'ONE\ntwo\n']]), before, after);
-    expect([...written]).toEqual([]);
+    const current = new Map([['a.ts', 'one\nTWO\n']]);
+    const { written, merged, patches } = compareCode(current, before, after);
+    expect([...written, ...merged]).toEqual([]);
     expect(patches).toEqual([
       '--- a.ts\n+++ a.ts\n@@ -1,2 +1,2 @@\n one\n-two\n+three',
       '--- b.ts\n+++ b.ts\n@@ -1,1 +1,1 @@\n-one\n+two',
@@ -89,12 +100,12 @@ describe('compareCode', () => {
 
   it('writes the payload of an edited README, and returns the rest of the change', () => {
     const path = 'src/features/pet/README.md';
-    const { written, patches } = compareCode(
+    const { merged, patches } = compareCode(
       new Map([[path, readme('Edited.', 'old')]]),
       new Map([[path, readme('Generated.\nOld.', 'old')]]),
       new Map([[path, readme('Generated.\nNew.', 'new')]]),
     );
-    expect([...written]).toEqual([[path, readme('Edited.', 'new')]]);
+    expect([...merged]).toEqual([[path, readme('Edited.', 'new')]]);
     expect(patches).toEqual([
       `--- ${path}\n+++ ${path}\n@@ -1,4 +1,4 @@\n Generated.\n-Old.\n+New.\n ## Payload\n new`,
     ]);

@@ -68,11 +68,13 @@ Exit codes:
   1  failure; nothing was changed
   2  invalid arguments or payload
   3  conflict with existing files, routes or schemas
+  4  --add-field: the printed changes conflict with edits, and must be made by hand
 `;
 
 const EXIT_FAILURE = 1;
 const EXIT_INVALID_INPUT = 2;
 const EXIT_CONFLICT = 3;
+const EXIT_UNMERGED = 4;
 
 const SEPARATE_OPTIONS = 'Put -- before the options: npm run feature -- NAME --description TEXT.';
 
@@ -341,8 +343,8 @@ async function removeFeature(name, options) {
 }
 
 /**
- * Adds optional fields to a resource: a migration, and the code of the files that were not edited. Prints the change
- * of the others.
+ * Adds optional fields to a resource: a migration, and the code. Edits are kept. Prints the changes that conflict with
+ * one.
  *
  * @param {string[]} added such as `weight:number?`
  * @param {Options} options
@@ -359,25 +361,32 @@ async function addFields(added, options) {
   }
   const { changed, newFields, errors } = extendResource(feature, added, ROOT);
   if (changed === undefined) throw new CliError(EXIT_INVALID_INPUT, ...errors);
-  const { written, patches } = compareCode(
+  const { written, merged, patches } = compareCode(
     readFeatureFiles(folder),
     await renderCode(feature),
     await renderCode(changed),
   );
   written.set(...renderAddedColumns(changed, newFields, ROOT));
-  const document = await buildDocument(folder, new Map([...readFeatureFiles(folder), ...written]));
+  const files = new Map([...readFeatureFiles(folder), ...written, ...merged]);
+  const document = await buildDocument(folder, files);
   if (options['dry-run']) {
     printFiles('would write', written.keys());
+    printFiles('would merge', merged.keys());
     printDocumentDiff(document);
   } else {
     writeFiles(written);
+    writeFiles(merged);
     writeFileSync(join(ROOT, 'openapi.json'), document);
     printFiles('wrote', written.keys());
+    printFiles('merged', merged.keys());
     printFiles('updated', ['openapi.json']);
   }
-  for (const patch of patches) {
-    console.log(`\nThis file was edited. Make this change, and run npm run openapi:\n${patch}`);
-  }
+  if (patches.length === 0) return;
+  throw new CliError(
+    EXIT_UNMERGED,
+    ...patches.map((patch) => `\n${patch}`),
+    '\nThese changes conflict with edits, and the new fields are not stored without them. Make them, and run npm run check:fix.',
+  );
 }
 
 /** @param {Map<string, string>} files contents by path */

@@ -56,6 +56,7 @@ const RESERVED_COLUMNS = [
   'limit',
   'cursor',
   'owner_sub',
+  'owner_sub_id',
 ];
 
 /** Columns that every table of PostgreSQL has. */
