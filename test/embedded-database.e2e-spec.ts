@@ -200,12 +200,15 @@ describe('embedded database', () => {
 
 describe('npm run migrate', () => {
   it('applies migrations and lists them', async () => {
-    expect(await runProgram(['dist/migrate.js', '--status'])).toBe(`pending  ${MIGRATION}\n`);
-    expect(await runProgram(['dist/migrate.js'])).toBe(`applied  ${MIGRATION}\n`);
+    // The platform has migrations too.
+    expect(await runProgram(['dist/migrate.js', '--status'])).toContain(`pending  ${MIGRATION}\n`);
+    expect(await runProgram(['dist/migrate.js'])).toContain(`applied  ${MIGRATION}\n`);
     expect(await runProgram(['dist/migrate.js'])).toBe('Nothing to apply.\n');
-    expect(await runProgram(['dist/migrate.js', '--status'])).toMatch(
-      /^applied {2}20260101000000_create_visits\.sql \d{4}-\d\d-\d\dT[\d:.]+Z\n$/,
+    const status = await runProgram(['dist/migrate.js', '--status']);
+    expect(status).toMatch(
+      /^applied {2}20260101000000_create_visits\.sql \d{4}-\d\d-\d\dT[\d:.]+Z\n/,
     );
+    expect(status).not.toContain('pending');
   });
 
   it.each([

@@ -1,9 +1,11 @@
 import pg from 'pg';
+import { RESPONSE_HEADERS } from '../http/response-headers.js';
 import {
   DatabaseUnavailableException,
   isConnectionLost,
-  isRepeatable,
+  isRetryable,
   isUnavailable,
+  mayHaveTakenEffect,
 } from './database-errors.js';
 
 function createError(code: string): pg.DatabaseError {
@@ -18,7 +20,7 @@ describe('DatabaseUnavailableException', () => {
     expect(exception.message).toBe('The database is not available');
     expect(String(exception)).toBe('The database is not available: lost');
     expect(exception.cause).toBe(cause);
-    expect(exception.headers).toEqual({ 'Retry-After': '1' });
+    expect(exception[RESPONSE_HEADERS]).toEqual({ 'Retry-After': '1' });
   });
 
   it('names the code of an error without a message', () => {
@@ -29,35 +31,38 @@ describe('DatabaseUnavailableException', () => {
   });
 
   it('has no Retry-After if the outcome is unknown', () => {
-    expect(new DatabaseUnavailableException(new Error('lost'), true).headers).toEqual({});
+    expect(new DatabaseUnavailableException(new Error('lost'), true)[RESPONSE_HEADERS]).toEqual({});
   });
 });
 
 describe('errors by SQLSTATE', () => {
   it.each([
     // Shutdown of the server, lost connection, and a failover to a standby.
-    ['57P01', { unavailable: true, lost: true, repeatable: false }],
-    ['08006', { unavailable: true, lost: true, repeatable: false }],
-    ['25006', { unavailable: true, lost: true, repeatable: false }],
+    ['57P01', { unavailable: true, lost: true, unknown: true, retryable: false }],
+    ['08006', { unavailable: true, lost: true, unknown: true, retryable: false }],
+    ['25P03', { unavailable: true, lost: true, unknown: false, retryable: false }],
+    ['25P04', { unavailable: true, lost: true, unknown: false, retryable: false }],
+    ['25006', { unavailable: true, lost: true, unknown: false, retryable: false }],
     // Too many connections, full disk, time limits of the server.
-    ['53300', { unavailable: true, lost: false, repeatable: false }],
-    ['53100', { unavailable: true, lost: false, repeatable: false }],
-    ['57014', { unavailable: true, lost: false, repeatable: false }],
-    ['55P03', { unavailable: true, lost: false, repeatable: false }],
+    ['53300', { unavailable: true, lost: false, unknown: false, retryable: false }],
+    ['53100', { unavailable: true, lost: false, unknown: false, retryable: false }],
+    ['57014', { unavailable: true, lost: false, unknown: false, retryable: false }],
+    ['55P03', { unavailable: true, lost: false, unknown: false, retryable: false }],
     // Serialization failure and deadlock.
-    ['40001', { unavailable: false, lost: false, repeatable: true }],
-    ['40P01', { unavailable: false, lost: false, repeatable: true }],
+    ['40001', { unavailable: false, lost: false, unknown: false, retryable: true }],
+    ['40P01', { unavailable: false, lost: false, unknown: false, retryable: true }],
     // Errors of the statement.
-    ['23505', { unavailable: false, lost: false, repeatable: false }],
-    ['22021', { unavailable: false, lost: false, repeatable: false }],
-    ['42P01', { unavailable: false, lost: false, repeatable: false }],
-    ['25001', { unavailable: false, lost: false, repeatable: false }],
+    ['23505', { unavailable: false, lost: false, unknown: false, retryable: false }],
+    ['22021', { unavailable: false, lost: false, unknown: false, retryable: false }],
+    ['42P01', { unavailable: false, lost: false, unknown: false, retryable: false }],
+    ['25001', { unavailable: false, lost: false, unknown: false, retryable: false }],
   ])('%s: %j', (code, expected) => {
     const error = createError(code);
     expect({
       unavailable: isUnavailable(error),
       lost: isConnectionLost(error),
-      repeatable: isRepeatable(error),
+      unknown: mayHaveTakenEffect(error),
+      retryable: isRetryable(error),
     }).toEqual(expected);
   });
 

@@ -1,17 +1,24 @@
 import { ServiceUnavailableException } from '@nestjs/common';
 import pg from 'pg';
+import { RESPONSE_HEADERS } from '../http/response-headers.js';
 
 /**
  * SQLSTATE classes and codes of errors that are not the fault of the statement: lost connection, shutdown of the server,
  * resources, and its time limits. https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-const UNAVAILABLE = /^(08|25006|53|55P03|57)/;
+const UNAVAILABLE = /^(08|25(006|P03|P04)|53|55P03|57)/;
 
-/** Those after which the connection is of no use: it is lost, or the server has become a read-only standby. */
-const LOST = /^(08|25006|57P)/;
+/**
+ * Those after which the connection is of no use: it is lost, the server has become a read-only standby, or it has ended a
+ * transaction that took too long.
+ */
+const LOST = /^(08|25(006|P03|P04)|57P)/;
 
-/** SQLSTATEs of a transaction that may succeed if it is repeated: serialization failure and deadlock. */
-const REPEATABLE = ['40001', '40P01'];
+/** Those after which it is unknown whether a statement has taken effect. */
+const UNKNOWN_OUTCOME = /^(08|57P)/;
+
+/** SQLSTATEs of a transaction that may succeed if it is retried: serialization failure and deadlock. */
+const RETRYABLE = ['40001', '40P01'];
 
 /**
  * The database cannot execute a statement at the moment: a 503. The cause is the error of the driver.
@@ -19,13 +26,13 @@ const REPEATABLE = ['40001', '40P01'];
  * It has the header `Retry-After`, unless it is unknown whether the statement has taken effect.
  */
 export class DatabaseUnavailableException extends ServiceUnavailableException {
-  readonly headers: Record<string, string>;
+  readonly [RESPONSE_HEADERS]: Record<string, string>;
 
   constructor(cause: unknown, isOutcomeUnknown = false) {
     super(undefined, { cause });
     // In the log, where the message of the cause follows. The response has the status text.
     this.message = 'The database is not available';
-    this.headers = isOutcomeUnknown ? {} : { 'Retry-After': '1' };
+    this[RESPONSE_HEADERS] = isOutcomeUnknown ? {} : { 'Retry-After': '1' };
   }
 
   /** The message with that of the cause. The error of a host with several addresses has a code instead. */
@@ -47,7 +54,12 @@ export function isConnectionLost(error: unknown): boolean {
   return !(error instanceof pg.DatabaseError) || LOST.test(error.code ?? '');
 }
 
-/** Returns whether a transaction may succeed if it is repeated. */
-export function isRepeatable(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && REPEATABLE.includes(error.code ?? '');
+/** Returns whether a statement for which {@link isUnavailable} is true may have taken effect. */
+export function mayHaveTakenEffect(error: unknown): boolean {
+  return !(error instanceof pg.DatabaseError) || UNKNOWN_OUTCOME.test(error.code ?? '');
+}
+
+/** Returns whether a transaction may succeed if it is retried. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && RETRYABLE.includes(error.code ?? '');
 }

@@ -6,11 +6,13 @@ import { columnTypes } from './column-types.js';
 import {
   DatabaseUnavailableException,
   isConnectionLost,
+  isRetryable,
   isUnavailable,
+  mayHaveTakenEffect,
 } from './database-errors.js';
 import { DatabaseSettings, usesEmbeddedDatabase } from './database.settings.js';
 import { EmbeddedDatabase } from './embedded-database.js';
-import { openTransaction } from './open-transaction.js';
+import { transactionContext } from './transaction-context.js';
 
 /** Upper bounds in seconds. PostgreSQL on the same network responds to a read by id within about 1 ms. */
 const DURATION_BUCKETS = [
@@ -20,8 +22,8 @@ const DURATION_BUCKETS = [
 /** Operations with their own label value. */
 const OPERATIONS = ['select', 'insert', 'update', 'delete'];
 
-/** Statements that change nothing if the connection is lost meanwhile. */
-const HARMLESS = /^\s*(select|begin|start|rollback|savepoint|release|set)\b/i;
+/** Statements that change no data. */
+const STATEMENT_WITHOUT_CHANGES = /^\s*(select|begin|start|rollback|savepoint|release|set)\b/i;
 
 /** A connection to the database. */
 export type Connection = PostgresPoolClient & {
@@ -78,14 +80,14 @@ export class DatabasePool implements PostgresPool {
 
   /** @throws DatabaseUnavailableException if there is no connection within the time limit */
   async connect(): Promise<Connection> {
-    if (this.isEmbedded && openTransaction.getStore()?.isOpen === true) {
+    if (this.isEmbedded && transactionContext.getStore()?.isOpen === true) {
       throw new Error(
         'This query is not part of the transaction that its caller has opened. Use tx, the argument of the function that is passed to transaction(): the embedded database has a single connection.',
       );
     }
     try {
       const client = await this.pool.connect();
-      return this.wrap(client, (isLost) => {
+      return this.createConnection(client, (isLost) => {
         client.release(isLost);
       });
     } catch (error) {
@@ -111,10 +113,12 @@ export class DatabasePool implements PostgresPool {
         connectionString: DATABASE_MIGRATE_URL,
         connectionTimeoutMillis: DATABASE_TIMEOUT_MS,
         application_name: 'petsage-api migrate',
+        // A firewall may drop a connection on which a long statement is silent.
+        keepAlive: true,
       });
       client.on('error', ignore);
       await client.connect();
-      return this.wrap(client, () => void client.end());
+      return this.createConnection(client, () => void client.end());
     } catch (error) {
       throw new DatabaseUnavailableException(error);
     }
@@ -150,7 +154,7 @@ export class DatabasePool implements PostgresPool {
     return pool;
   }
 
-  private wrap(client: pg.ClientBase, release: (isLost: boolean) => void): Connection {
+  private createConnection(client: pg.ClientBase, release: (isLost: boolean) => void): Connection {
     let isInTransaction = false;
     let lost: DatabaseUnavailableException | undefined;
     const query = async <Row>(
@@ -169,10 +173,17 @@ export class DatabasePool implements PostgresPool {
         if (operation === 'commit' || operation === 'rollback') isInTransaction = false;
         return result as unknown as PostgresQueryResult<Row>;
       } catch (error) {
+        // The server has rolled the statement back. A transaction is retried as a whole.
+        if (!isInTransaction && isRetryable(error)) throw new DatabaseUnavailableException(error);
         if (!isUnavailable(error)) throw hideValues(error);
         const isLost = isConnectionLost(error);
-        const hasChanges = isInTransaction ? operation === 'commit' : !HARMLESS.test(text);
-        const exception = new DatabaseUnavailableException(error, isLost && hasChanges);
+        const hasChanges = isInTransaction
+          ? operation === 'commit'
+          : !STATEMENT_WITHOUT_CHANGES.test(text);
+        const exception = new DatabaseUnavailableException(
+          error,
+          hasChanges && mayHaveTakenEffect(error),
+        );
         if (isLost) lost = exception;
         throw exception;
       } finally {

@@ -1,14 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { type IsolationLevel, Kysely, PostgresDialect, type Transaction } from 'kysely';
-import { DatabaseUnavailableException, isRepeatable } from './database-errors.js';
+import { DatabaseUnavailableException, isRetryable } from './database-errors.js';
 import { DatabasePool } from './database-pool.js';
 import { MigratorService } from './migrator.service.js';
-import { openTransaction } from './open-transaction.js';
+import { transactionContext } from './transaction-context.js';
 
 const MAX_RETRIES = 5;
 
-/** The longest time before a transaction is repeated for the first time, in milliseconds. It doubles each time. */
+/** The longest time before a transaction is retried for the first time, in milliseconds. It doubles each time. */
 const RETRY_DELAY_MS = 20;
 
 /**
@@ -61,7 +61,7 @@ export class DatabaseService<Tables = unknown> implements OnModuleInit, OnApplic
       try {
         return await this.runOnce(run, isolationLevel);
       } catch (error) {
-        if (!isRepeatable(error)) throw error;
+        if (!isRetryable(error)) throw error;
         if (retries === MAX_RETRIES) throw new DatabaseUnavailableException(error);
       }
       await setTimeout(Math.random() * RETRY_DELAY_MS * 2 ** retries);
@@ -82,7 +82,7 @@ export class DatabaseService<Tables = unknown> implements OnModuleInit, OnApplic
       .setIsolationLevel(isolationLevel)
       .execute((tx) => {
         const state = { isOpen: true };
-        return openTransaction.run(state, async () => {
+        return transactionContext.run(state, async () => {
           try {
             return await run(tx);
           } finally {

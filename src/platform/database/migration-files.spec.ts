@@ -75,6 +75,8 @@ describe('readMigrations()', () => {
   it.each([
     'BEGIN;\nselect 1;\nCOMMIT;',
     'select 1; commit; select 2',
+    'create table a (b text); end; select 1',
+    "prepare transaction 'a'",
     '-- a comment\nrollback',
     '/* a\ncomment */ start  transaction read only;',
     "select ';'; abort",
@@ -87,6 +89,8 @@ describe('readMigrations()', () => {
 
   it.each([
     '-- the rest is\n-- ; commit;\nselect 1',
+    'savepoint a; rollback to savepoint a; select 1',
+    'create function one() returns int begin atomic select 1; end; select one()',
     "insert into words values ('; rollback;'), ('it''s; commit')",
     'do $$\nbegin\n  perform 1; commit;\nend $$;',
     'do $body$ begin perform $$;$$; end $body$;',

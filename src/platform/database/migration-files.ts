@@ -11,7 +11,11 @@ const FILE_NAME = /^(?<version>\d{14})_(?<name>[a-z0-9_]+)\.sql$/;
 const QUOTED = /--.*|\/\*[^]*?\*\/|'[^']*'|"[^"]*"|\$(\w*)\$[^]*?\$\1\$/g;
 
 /** A statement that would end the transaction in which a file is executed. */
-const TRANSACTION_STATEMENT = /(^|;)\s*(begin|start\s+transaction|commit|rollback|abort)\b/i;
+const TRANSACTION_STATEMENT =
+  /(^|;)\s*(begin|start\s+transaction|commit|end|rollback(?!\s+((work|transaction)\s+)?to\b)|abort|prepare\s+transaction)\b/i;
+
+/** The body of a function, which `END` ends. */
+const FUNCTION_BODY = /\bbegin\s+atomic\b[^]*?;\s*end\b/gi;
 
 /** An SQL file that changes the schema. */
 export interface Migration {
@@ -53,7 +57,7 @@ async function readMigration(folder: URL, file: string): Promise<Migration> {
   }
   // Git may have changed the line ends.
   const sql = (await readFile(new URL(file, folder), 'utf8')).replaceAll('\r\n', '\n');
-  if (TRANSACTION_STATEMENT.test(sql.replace(QUOTED, ' '))) {
+  if (TRANSACTION_STATEMENT.test(sql.replace(QUOTED, ' ').replace(FUNCTION_BODY, ' '))) {
     throw new StartupError(
       `migrations/${file}: each file is executed in a transaction. Remove BEGIN, COMMIT and ROLLBACK.`,
     );

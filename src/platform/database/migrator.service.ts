@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import pg from 'pg';
 import { StartupError } from '../startup-error.js';
-import { DatabaseUnavailableException } from './database-errors.js';
+import { DatabaseUnavailableException, isRetryable } from './database-errors.js';
 import { type Connection, DatabasePool } from './database-pool.js';
 import { DatabaseSettings } from './database.settings.js';
 import { type Migration, MIGRATIONS_FOLDER, readMigrations } from './migration-files.js';
@@ -96,7 +96,7 @@ export class MigratorService {
     }
   }
 
-  /** Applies migrations if the settings say so. While the database is not available, repeats it in the background. */
+  /** Applies migrations if the settings say so. While the database is not available, retries it in the background. */
   async migrateAtStartUp(): Promise<void> {
     // Invalid files are an error in any case.
     await readMigrations(this.folder);
@@ -106,17 +106,20 @@ export class MigratorService {
       await this.migrate();
     } catch (error) {
       if (!(error instanceof DatabaseUnavailableException)) throw error;
-      this.logger.warn({ err: error.cause }, 'Migrations wait for the database');
-      void this.repeat();
+      this.logger.warn(
+        { err: error.cause },
+        'Migrations are applied when the database is available',
+      );
+      void this.retry();
     }
   }
 
-  /** Stops repeating. */
+  /** Stops retrying. */
   stop(): void {
     this.isStopped = true;
   }
 
-  private async repeat(): Promise<void> {
+  private async retry(): Promise<void> {
     for (;;) {
       await setTimeout(RETRY_INTERVAL_MS, undefined, { ref: false });
       if (this.isStopped) return;
@@ -177,12 +180,12 @@ async function lock(connection: Connection): Promise<void> {
   try {
     await connection.query('select id from schema_migrations_lock for update');
   } catch (error) {
-    throw describe('Waiting for another process that applies migrations', error);
+    throw addSubject('Waiting for another process that applies migrations', error);
   }
 }
 
 /** Adds what was executed to the message of an error. */
-function describe(subject: string, error: unknown): unknown {
+function addSubject(subject: string, error: unknown): unknown {
   if (!(error instanceof DatabaseUnavailableException)) return error;
   const { message } = error.cause as Error;
   return new DatabaseUnavailableException(
@@ -194,9 +197,10 @@ async function execute({ file, sql }: Migration, connection: Connection): Promis
   try {
     await connection.query(sql);
   } catch (error) {
-    if (!(error instanceof pg.DatabaseError)) throw describe(`migrations/${file}`, error);
-    const { code, position, message } = error;
-    const hint = code === NOT_IN_TRANSACTION ? NOT_IN_TRANSACTION_HINT : error.hint;
+    const cause = isRetryable(error) ? new DatabaseUnavailableException(error) : error;
+    if (!(cause instanceof pg.DatabaseError)) throw addSubject(`migrations/${file}`, cause);
+    const { code, position, message } = cause;
+    const hint = code === NOT_IN_TRANSACTION ? NOT_IN_TRANSACTION_HINT : cause.hint;
     // The position is in characters, from 1.
     const line = Array.from(sql).slice(0, Number(position)).join('').split('\n').length;
     const place = position === undefined ? file : `${file}:${line}`;

@@ -1,4 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 /** The transaction that the current chain of calls has opened with `DatabaseService.transaction()`. */
-export const openTransaction = new AsyncLocalStorage<{ isOpen: boolean }>();
+export const transactionContext = new AsyncLocalStorage<{ isOpen: boolean }>();

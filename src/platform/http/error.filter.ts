@@ -11,6 +11,7 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Response } from 'express';
 import { LogDeliveryError } from '../logging/log-destination.js';
+import { RESPONSE_HEADERS } from './response-headers.js';
 
 /** Headers that describe the body of the handler's own response. */
 const BODY_HEADERS = new Set([
@@ -163,12 +164,12 @@ function getHttpErrorStatus({ status, statusCode = status }: HttpError): number 
 }
 
 /**
- * Returns the headers of an `HttpException` that has the property `headers`, or of an error of `http-errors`, such as
+ * Returns the headers of an `HttpException` that has {@link RESPONSE_HEADERS}, or of an error of `http-errors`, such as
  * `Content-Range`, which Nest may have wrapped.
  */
 function findHeaders(error: unknown): OutgoingHttpHeaders {
-  if (error instanceof HttpException && 'headers' in error) {
-    return error.headers as OutgoingHttpHeaders;
+  if (error instanceof HttpException && RESPONSE_HEADERS in error) {
+    return error[RESPONSE_HEADERS] as OutgoingHttpHeaders;
   }
   const httpErrors = [error, (error as Error | undefined)?.cause].filter(isHttpError);
   return httpErrors[0]?.headers ?? {};
