@@ -342,7 +342,7 @@ describe('npm run feature -- --remove', () => {
       code: 3,
       stdout: '',
       stderr: matching(
-        /^vet_visit: the table vet_visits already exists: src\/migrations\/\d{14}_create_vet_visits\.sql creates it\. Choose another name\.\n$/,
+        /^vet_visit: the table vet_visits already exists: src\/migrations\/\d{14}_create_vet_visits\.sql creates it\. Choose another name or, if the migration was never deployed, delete it and run: npm run database -- --reset\n$/,
       ),
     });
   });

@@ -80,7 +80,7 @@ function findStorageConflicts(feature, root) {
   const migration = findMigration(table, root);
   if (migration !== undefined) {
     conflicts.push(
-      `the table ${table} already exists: src/migrations/${migration} creates it. Choose another name.`,
+      `the table ${table} already exists: src/migrations/${migration} creates it. Choose another name or, if the migration was never deployed, delete it and run: npm run database -- --reset`,
     );
   }
   return conflicts;

@@ -124,15 +124,15 @@ describe('conflicts of a resource', () => {
     ['food', 'the OpenAPI schema FoodPage already exists. Choose another name.'],
     [
       'vet_visit',
-      'the table vet_visits already exists: src/migrations/20270101000000_create_old.sql creates it. Choose another name.',
+      'the table vet_visits already exists: src/migrations/20270101000000_create_old.sql creates it. Choose another name or, if the migration was never deployed, delete it and run: npm run database -- --reset',
     ],
     [
       'vet_visits',
-      'the table vet_visits already exists: src/migrations/20270101000000_create_old.sql creates it. Choose another name.',
+      'the table vet_visits already exists: src/migrations/20270101000000_create_old.sql creates it. Choose another name or, if the migration was never deployed, delete it and run: npm run database -- --reset',
     ],
     [
       'user',
-      'the table users already exists: src/migrations/20270101000000_create_old.sql creates it. Choose another name.',
+      'the table users already exists: src/migrations/20270101000000_create_old.sql creates it. Choose another name or, if the migration was never deployed, delete it and run: npm run database -- --reset',
     ],
   ])('reports the conflict of %s', (name, conflict) => {
     expect(find(name)).toEqual([`${name}: ${conflict}`]);
