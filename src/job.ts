@@ -1,10 +1,13 @@
 import 'reflect-metadata';
+import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createApp } from './app.js';
 import { discoverFeatures } from './platform/features/discovery.js';
 import { findSettingsClasses } from './platform/features/settings-classes.js';
+import type { JobOutcome } from './platform/jobs/job-metrics.js';
 import { JobsService } from './platform/jobs/jobs.service.js';
 import { JobsSettings } from './platform/jobs/jobs.settings.js';
+import { close } from './platform/lifecycle/shutdown.js';
 import { openLogDestination } from './platform/logging/log-output.js';
 import { loadSettings } from './platform/settings/load-settings.js';
 import { formatStartupError } from './platform/startup-error.js';
@@ -62,11 +65,19 @@ async function runJob(name: string): Promise<number> {
     if (!jobs.names.includes(name)) {
       throw new UsageError(`No job has the name ${name}. Jobs: ${jobs.names.join(', ')}`);
     }
-    const stop = () => void jobs.stop(settings.SHUTDOWN_TIMEOUT_MS);
-    process.once('SIGTERM', stop).once('SIGINT', stop);
-    return (await jobs.runNow(name)) === 'success' ? 0 : 1;
+    const stopped = stopAfterSignal(jobs, settings.SHUTDOWN_TIMEOUT_MS);
+    const outcome = await Promise.race([jobs.runNow(name), stopped]);
+    return outcome === 'success' ? 0 : 1;
   } finally {
-    await app.close();
-    await log.flush(FLUSH_TIMEOUT_MS);
+    await close(app).finally(() => log.flush(FLUSH_TIMEOUT_MS));
   }
+}
+
+/** Resolves after a signal, when the run has ended or its time limit has passed. */
+async function stopAfterSignal(jobs: JobsService, timeoutMs: number): Promise<JobOutcome> {
+  await new Promise((resolve) => process.once('SIGTERM', resolve).once('SIGINT', resolve));
+  await jobs.stop(timeoutMs);
+  // The promise of a run that has ended resolves first, with its outcome.
+  await setImmediate();
+  return 'interrupted';
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -38,7 +39,24 @@ class WaitingJob {
   }
 }
 
-@Module({ imports: [JobsModule], providers: [RemindersJob, FailingJob, WaitingJob] })
+@Injectable()
+@ScheduledJob({ name: 'uninterruptible', cron: '0 3 1 1 *', timeoutMs: 60_000 })
+class UninterruptibleJob {
+  async run(): Promise<void> {
+    process.stdout.write('waiting\\n');
+    await setTimeout(25_000);
+  }
+
+  /** With PENDING_HOOK, a hook that does not end. */
+  async onApplicationShutdown(): Promise<void> {
+    if (process.env.PENDING_HOOK) await new Promise(() => undefined);
+  }
+}
+
+@Module({
+  imports: [JobsModule],
+  providers: [RemindersJob, FailingJob, WaitingJob, UninterruptibleJob],
+})
 export class RemindersModule {}
 `;
 
@@ -103,8 +121,25 @@ describe('npm run job', () => {
     expect(command.stdout).toContain('Job waiting: interrupted');
   });
 
+  it.each([{}, { PENDING_HOOK: 'true' }])(
+    'exits with 1 after SHUTDOWN_TIMEOUT_MS if the job ignores SIGTERM, with %j',
+    async (env) => {
+      // The claim of the job is kept.
+      const DATA_DIR = await mkdtemp(join(project, 'data-'));
+      const command = start(['uninterruptible'], { SHUTDOWN_TIMEOUT_MS: '500', DATA_DIR, ...env });
+      await waitFor(() => command.stdout.includes('waiting\n'));
+      command.process.kill('SIGTERM');
+      expect(await command.exitCode).toBe(1);
+      expect(command.stdout).toContain('Jobs did not end within 500 ms');
+      expect(command.stdout).not.toContain('Job uninterruptible: success');
+    },
+  );
+
   it.each([
-    [['birthdays'], 'No job has the name birthdays. Jobs: failing, reminders, waiting'],
+    [
+      ['birthdays'],
+      'No job has the name birthdays. Jobs: failing, reminders, uninterruptible, waiting',
+    ],
     [[], 'Expected the name of one job.'],
     [['reminders', 'failing'], 'Expected the name of one job.'],
     [['--now'], "Unknown option '--now'"],

@@ -24,11 +24,22 @@ export async function shutDown(
   if (aborted > 0) {
     logger.warn({ aborted }, `Requests were aborted after ${SHUTDOWN_TIMEOUT_MS} ms`);
   }
-  // The interface of Nest does not declare the parameter, which Nest passes to the shutdown hooks.
-  const close: (signal: NodeJS.Signals) => Promise<void> = app.close.bind(app);
+  await close(app, signal);
+  logger.log('Stopped');
+}
+
+/**
+ * Closes the application.
+ *
+ * @param signal is passed to the shutdown hooks
+ * @throws Error if they exceed their time limit
+ */
+export async function close(app: INestApplication, signal?: NodeJS.Signals): Promise<void> {
+  // The interface of Nest does not declare the parameter.
+  const closeApp: (signal?: NodeJS.Signals) => Promise<void> = app.close.bind(app);
   const timer = new AbortController();
   const isClosed = await Promise.race([
-    close(signal).then(() => true),
+    closeApp(signal).then(() => true),
     setTimeout(HOOKS_TIMEOUT_MS, false, { signal: timer.signal }),
   ]).finally(() => {
     timer.abort();
@@ -36,5 +47,4 @@ export async function shutDown(
   if (!isClosed) {
     throw new Error(`A module's shutdown hook did not finish within ${HOOKS_TIMEOUT_MS} ms`);
   }
-  logger.log('Stopped');
 }
