@@ -318,6 +318,17 @@ describe('start-up', () => {
     await createTestApp({ features: [feature], settings: embedded });
   }
 
+  it('keeps a property of the job with the name jobsService', async () => {
+    @Injectable()
+    @ScheduledJob({ name: 'reminders', cron: '0 3 * * *', timeoutMs: 1000 })
+    class PropertyJob extends RecordingJob {
+      readonly jobsService = 'a property of the job';
+    }
+
+    const { app } = await start(createModule(PropertyJob));
+    expect(app.get(PropertyJob, { strict: false }).jobsService).toBe('a property of the job');
+  });
+
   it('fails if the module does not import JobsModule', async () => {
     @Module({ providers: [RemindersJob] })
     class IncompleteModule {}

@@ -2,6 +2,9 @@ import { Inject } from '@nestjs/common';
 import { JobOptions, type ScheduledJobOptions } from './job-options.js';
 import { JobsService } from './jobs.service.js';
 
+/** Key of a property that no job has itself. */
+const JOBS_SERVICE = Symbol('JobsService');
+
 /**
  * Runs a provider when it is due, in one of all processes. It must implement {@link Job}. The module imports
  * `JobsModule`: without it, start-up fails.
@@ -24,5 +27,5 @@ export const ScheduledJob =
   (target) => {
     JobOptions(options)(target);
     // Nest cannot resolve it without JobsModule.
-    Inject(JobsService)(target.prototype as object, 'jobsService');
+    Inject(JobsService)(target.prototype as object, JOBS_SERVICE);
   };
