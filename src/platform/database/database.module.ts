@@ -17,6 +17,6 @@ import { MigratorService } from './migrator.service.js';
     DatabaseIndicator,
     MigrationsIndicator,
   ],
-  exports: [DatabaseService, MigrationsIndicator],
+  exports: [DatabaseService, MigratorService],
 })
 export class DatabaseModule {}

@@ -55,6 +55,7 @@ interface AppliedMigration {
 export class MigratorService {
   private readonly logger = new Logger(MigratorService.name);
   private isStopped = false;
+  private areApplied = false;
 
   constructor(
     private readonly settings: DatabaseSettings,
@@ -71,6 +72,23 @@ export class MigratorService {
     } finally {
       connection.release();
     }
+  }
+
+  /**
+   * Verifies that all migrations of this build are applied. Once they are, it does not read the database again.
+   *
+   * @throws StartupError that names those that are not, or one that has changed since it was applied
+   * @throws DatabaseUnavailableException
+   */
+  async assertApplied(): Promise<void> {
+    if (this.areApplied) return;
+    const status = await this.getStatus();
+    const changed = status.find(({ state }) => state === 'changed');
+    if (changed) throw new StartupError(formatChanged(changed.file));
+    const pending = status.filter(({ state }) => state === 'pending').map(({ file }) => file);
+    if (pending.length > 0)
+      throw new StartupError(`Migrations are not yet applied: ${pending.join(', ')}`);
+    this.areApplied = true;
   }
 
   /**
@@ -247,6 +265,6 @@ function findPending(migrations: Migration[], applied: AppliedMigration[]): Migr
 }
 
 /** Message about a file that has changed since it was applied. */
-export function formatChanged(file: string): string {
+function formatChanged(file: string): string {
   return `migrations/${file} has changed since it was applied. Restore it, and write the change as a new migration.`;
 }

@@ -9,7 +9,7 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
-import { MigrationsIndicator } from '../database/migrations.indicator.js';
+import { MigratorService } from '../database/migrator.service.js';
 import { LifecycleService } from '../lifecycle/lifecycle.service.js';
 import { Settings } from '../settings/settings.js';
 import { StartupError } from '../startup-error.js';
@@ -41,7 +41,7 @@ export class JobsService implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly repository: JobsRepository,
     private readonly runner: JobRunnerService,
     private readonly metrics: JobMetrics,
-    private readonly migrations: MigrationsIndicator,
+    private readonly migrator: MigratorService,
     private readonly discovery: DiscoveryService,
     private readonly jobsSettings: JobsSettings,
     private readonly settings: Settings,
@@ -87,13 +87,13 @@ export class JobsService implements OnApplicationBootstrap, OnModuleDestroy {
   /**
    * Runs the last due time of a job now, also if it was run before.
    *
-   * @throws StartupError if another process runs the job
-   * @throws Error if the migrations are not applied, or the database is not available
+   * @throws StartupError if another process runs the job, or the migrations are not applied
+   * @throws DatabaseUnavailableException
    */
   async runNow(name: string): Promise<JobOutcome> {
     const job = this.jobs.get(name);
     if (job === undefined) throw new StartupError(`No job has the name ${name}.`);
-    await this.migrations.check();
+    await this.migrator.assertApplied();
     const state = await this.findOrCreate(job);
     const claim = this.createClaim(job, state);
     if (!(await this.claim(state, claim))) {
@@ -134,7 +134,7 @@ export class JobsService implements OnApplicationBootstrap, OnModuleDestroy {
       if (signal.aborted) return;
       try {
         // Jobs may need columns of this build.
-        await this.migrations.check();
+        await this.migrator.assertApplied();
         await this.poll();
         if (!this.isAvailable) this.logger.log('Jobs are run again');
         this.isAvailable = true;
