@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createApp } from './app.js';
+import { formatCommandError } from './platform/database/database-errors.js';
 import { discoverFeatures } from './platform/features/discovery.js';
 import { findSettingsClasses } from './platform/features/settings-classes.js';
 import type { JobOutcome } from './platform/jobs/job-metrics.js';
@@ -10,7 +11,6 @@ import { JobsSettings } from './platform/jobs/jobs.settings.js';
 import { close } from './platform/lifecycle/shutdown.js';
 import { openLogDestination } from './platform/logging/log-output.js';
 import { loadSettings } from './platform/settings/load-settings.js';
-import { formatStartupError } from './platform/startup-error.js';
 
 const USAGE = `Usage: npm run job -- NAME
 
@@ -42,7 +42,7 @@ async function run(): Promise<number> {
     const { code = '', message } = error as NodeJS.ErrnoException;
     const isUsageError = error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS');
     process.stderr.write(
-      isUsageError ? `${message}\n\n${USAGE}` : `${formatStartupError(error)}\n`,
+      isUsageError ? `${message}\n\n${USAGE}` : `${formatCommandError(error)}\n`,
     );
     return isUsageError ? 2 : 1;
   }

@@ -2,12 +2,11 @@ import 'reflect-metadata';
 import { parseArgs } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { Registry } from 'prom-client';
-import { DatabaseUnavailableException } from './platform/database/database-errors.js';
+import { formatCommandError } from './platform/database/database-errors.js';
 import { DatabasePool } from './platform/database/database-pool.js';
 import { DatabaseSettings } from './platform/database/database.settings.js';
 import { type MigrationStatus, MigratorService } from './platform/database/migrator.service.js';
 import { loadSettings } from './platform/settings/load-settings.js';
-import { formatStartupError, StartupError } from './platform/startup-error.js';
 
 const USAGE = `Usage: npm run migrate [-- --status]
 
@@ -25,7 +24,7 @@ try {
   const { code = '' } = error as NodeJS.ErrnoException;
   const isUsageError = code.startsWith('ERR_PARSE_ARGS');
   process.stderr.write(
-    isUsageError ? `${(error as Error).message}\n\n${USAGE}` : `${formatStartupError(error)}\n`,
+    isUsageError ? `${(error as Error).message}\n\n${USAGE}` : `${formatCommandError(error)}\n`,
   );
   process.exitCode = isUsageError ? 2 : 1;
 }
@@ -43,9 +42,6 @@ async function migrate(onlyStatus = false): Promise<void> {
       ? (await migrator.getStatus()).map(formatStatus)
       : (await migrator.migrate()).map((file) => `applied  ${file}`);
     process.stdout.write(`${lines.join('\n') || 'Nothing to apply.'}\n`);
-  } catch (error) {
-    if (!(error instanceof DatabaseUnavailableException)) throw error;
-    throw new StartupError(String(error), { cause: error });
   } finally {
     await pool.end();
   }

@@ -4,6 +4,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { findFreePort } from './fixtures/http.js';
 import { copyBuild, createProject } from './fixtures/project.js';
 import { waitFor } from './fixtures/wait-for.js';
 
@@ -154,6 +155,24 @@ describe('npm run job', () => {
     const command = start(['reminders'], {}, await copyBuild());
     expect(await command.exitCode).toBe(2);
     expect(command.stderr).toContain('No feature imports JobsModule.');
+  });
+
+  it('prints one line if the database is not available', async () => {
+    const port = await findFreePort();
+    const command = start(['reminders'], { DATABASE_URL: `postgres://127.0.0.1:${port}/petsage` });
+    expect(await command.exitCode).toBe(1);
+    expect(command.stderr).toBe(
+      `The database is not available: connect ECONNREFUSED 127.0.0.1:${port}\n`,
+    );
+  });
+
+  it('prints one line if a migration is not applied', async () => {
+    const command = start(['reminders'], {
+      DATABASE_MIGRATE: 'false',
+      DATA_DIR: await mkdtemp(join(project, 'data-')),
+    });
+    expect(await command.exitCode).toBe(1);
+    expect(command.stderr).toMatch(/^Migrations are not yet applied: .+\n$/);
   });
 
   it('exits with 1 if the settings are invalid', async () => {

@@ -1,6 +1,7 @@
 import { ServiceUnavailableException } from '@nestjs/common';
 import pg from 'pg';
 import { RESPONSE_HEADERS } from '../http/response-headers.js';
+import { formatStartupError, StartupError } from '../startup-error.js';
 
 /**
  * SQLSTATE classes and codes of errors that are not the fault of the statement: lost connection, shutdown of the server,
@@ -40,6 +41,12 @@ export class DatabaseUnavailableException extends ServiceUnavailableException {
     const { message, code } = this.cause as NodeJS.ErrnoException;
     return `${this.message}: ${message || String(code)}`;
   }
+}
+
+/** Formats an error of a command: one line if the database is not available. */
+export function formatCommandError(error: unknown): string {
+  const isExpected = error instanceof DatabaseUnavailableException;
+  return formatStartupError(isExpected ? new StartupError(String(error)) : error);
 }
 
 /** Returns whether the database could not execute a statement, in contrast to an error in the statement. */
