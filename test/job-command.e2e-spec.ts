@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { findFreePort } from './fixtures/http.js';
 import { copyBuild, createProject } from './fixtures/project.js';
@@ -99,13 +98,15 @@ describe('npm run job', () => {
   });
 
   it('opens no port', async () => {
-    const server = createServer().listen(0);
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    const command = start(['reminders'], { PORT: String(port), MANAGEMENT_PORT: String(port + 1) });
-    expect(await command.exitCode).toBe(0);
-    expect(command.stdout).not.toContain('Serving metrics');
-    server.close();
+    const ports = [await findFreePort(), await findFreePort()];
+    const [PORT, MANAGEMENT_PORT] = ports.map(String);
+    const command = start(['waiting'], { HOST: '127.0.0.1', PORT, MANAGEMENT_PORT });
+    await waitFor(() => command.stdout.includes('waiting\n'));
+    for (const port of ports) {
+      await expect(once(connect(port, '127.0.0.1'), 'connect')).rejects.toThrow('ECONNREFUSED');
+    }
+    command.process.kill('SIGTERM');
+    await command.exitCode;
   });
 
   it('exits with 1 if the job throws', async () => {
