@@ -13,6 +13,7 @@ import type { Job } from '../src/platform/jobs/job-options.js';
 import { JobsModule } from '../src/platform/jobs/jobs.module.js';
 import { JobsRepository } from '../src/platform/jobs/jobs.repository.js';
 import type { JobsTables } from '../src/platform/jobs/scheduled-jobs.table.js';
+import { JobsService } from '../src/platform/jobs/jobs.service.js';
 import { ScheduledJob } from '../src/platform/jobs/scheduled-job.decorator.js';
 import { createTestApp, type TestApp } from './fixtures/app.js';
 import { waitFor } from './fixtures/wait-for.js';
@@ -317,6 +318,18 @@ describe('@ScheduledJob()', () => {
     expect(await readMetrics()).toContain(
       `petsage_job_due_timestamp_seconds{name="reminders"} ${dueAt}`,
     );
+  });
+});
+
+describe('JobsService.runNow()', () => {
+  it('says that the process is stopping', async () => {
+    const { app } = await startNew();
+    const jobs = app.get(JobsService, { strict: false });
+    await jobs.stop(0);
+    await expect(jobs.runNow('reminders')).rejects.toThrow(
+      'No job is run, because this process is stopping.',
+    );
+    await waitForJob({ due_at: at('00:10'), owner: null });
   });
 });
 

@@ -87,16 +87,18 @@ export class JobsService implements OnApplicationBootstrap, OnModuleDestroy {
   /**
    * Runs the last due time of a job now, also if it was run before.
    *
-   * @throws StartupError if another process runs the job, or the migrations are not applied
+   * @throws StartupError if another process runs the job, this one is stopping, or the migrations are not applied
    * @throws DatabaseUnavailableException
    */
   async runNow(name: string): Promise<JobOutcome> {
     const job = this.jobs.get(name);
     if (job === undefined) throw new StartupError(`No job has the name ${name}.`);
+    this.stopping.signal.throwIfAborted();
     await this.migrator.assertApplied();
     const state = await this.findOrCreate(job);
     const claim = this.createClaim(job, state);
     if (!(await this.claim(state, claim))) {
+      this.stopping.signal.throwIfAborted();
       throw new StartupError(
         `The job ${name} is being run by another process. Wait until it has ended.`,
       );
@@ -114,7 +116,7 @@ export class JobsService implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private async stopOnce(timeoutMs: number): Promise<void> {
-    this.stopping.abort();
+    this.stopping.abort(new StartupError('No job is run, because this process is stopping.'));
     const timer = new AbortController();
     await Promise.race([
       Promise.all([this.runner.abortRuns(), this.polling]),
