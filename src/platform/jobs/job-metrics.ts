@@ -7,7 +7,7 @@ const DURATION_BUCKETS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600];
 
 const OUTCOMES = ['success', 'failure', 'timeout', 'interrupted'] as const;
 
-/** How a run ended. `interrupted`: the process stopped, and another one runs the due time again. */
+/** How a run ended. `interrupted`: the process stopped or lost its claim, and the due time is run again. */
 export type JobOutcome = (typeof OUTCOMES)[number];
 
 /** Registers the metrics of jobs. Prometheus uses the label `job` itself. */

@@ -77,14 +77,16 @@ describe('JobRunnerService', () => {
     ]);
   });
 
-  it('goes on while the claim cannot be renewed', async () => {
-    isClaimed = () => Promise.reject(new Error('The database is down'));
+  it('aborts a run 30 seconds after its claim was last renewed', async () => {
     const outcome = runner.run(createJob(waitForAbort), CLAIM);
-    await jest.advanceTimersByTimeAsync(59_000);
+    await jest.advanceTimersByTimeAsync(10_000);
+    isClaimed = () => Promise.reject(new Error('The database is down'));
+    await jest.advanceTimersByTimeAsync(29_999);
     expect(runner.running).toEqual(['reminders']);
-    await jest.advanceTimersByTimeAsync(1000);
-    expect(await outcome).toBe('timeout');
-    expect(calls.at(-1)).toEqual(['finish', CLAIM, NEXT_DUE_AT, false]);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(runner.running).toEqual([]);
+    expect(await outcome).toBe('interrupted');
+    expect(calls.at(-1)).toEqual(['release', CLAIM]);
   });
 
   it('aborts a run whose due time another process has claimed', async () => {

@@ -3,9 +3,9 @@ import { Injectable, Logger } from '@nestjs/common';
 import { JobMetrics, type JobOutcome } from './job-metrics.js';
 import type { Job, ScheduledJobOptions } from './job-options.js';
 import type { JobSchedule } from './job-schedule.js';
-import { type Claim, JobsRepository } from './jobs.repository.js';
+import { type Claim, JobsRepository, LEASE_MS } from './jobs.repository.js';
 
-/** How often a claim is renewed: three times before it expires. */
+/** How often a claim is renewed: twice before it expires. */
 const RENEWAL_INTERVAL_MS = 10_000;
 
 /** How long to wait before the end of a run is saved again, if the database is not available. */
@@ -20,6 +20,8 @@ interface Run {
   controller: AbortController;
   /** Why the signal is aborted. */
   abortedBy?: 'timeout' | 'interrupted';
+  /** Aborts the signal when the claim has expired. */
+  expiry: NodeJS.Timeout;
   /** Resolves when the end of the run is saved. */
   ended: Promise<unknown>;
 }
@@ -44,7 +46,13 @@ export class JobRunnerService {
 
   /** Runs a claimed job. Resolves when the end of the run is saved. */
   async run(job: RegisteredJob, claim: Claim): Promise<JobOutcome> {
-    const run: Run = { controller: new AbortController(), ended: Promise.resolve() };
+    const run: Run = {
+      controller: new AbortController(),
+      expiry: setTimeout(() => {
+        this.expire(claim, run);
+      }, LEASE_MS),
+      ended: Promise.resolve(),
+    };
     this.runs.set(job.name, run);
     const outcome = this.execute(job, claim, run).finally(() => this.runs.delete(job.name));
     run.ended = outcome;
@@ -73,6 +81,7 @@ export class JobRunnerService {
     const outcome = await this.call(job, claim, run);
     clearTimeout(timer);
     clearInterval(renewal);
+    clearTimeout(run.expiry);
     const durationMs = performance.now() - startedAt;
     this.metrics.observeRun(name, outcome, durationMs);
     this.logger.log(
@@ -98,10 +107,20 @@ export class JobRunnerService {
 
   private async renew(claim: Claim, run: Run): Promise<void> {
     const { name, owner } = claim;
-    // While the database is not available, no other process can claim the job.
-    const isRenewed = await this.repository.renew(claim).catch(() => true);
-    if (isRenewed || this.runs.get(name) !== run) return;
+    // If the database is not available to this process, the claim expires.
+    const isRenewed = await this.repository.renew(claim).catch(() => undefined);
+    if (isRenewed === undefined || this.runs.get(name) !== run) return;
+    if (isRenewed) {
+      run.expiry.refresh();
+      return;
+    }
     this.logger.warn({ job: name, owner }, `Another process has claimed the job ${name}`);
+    abort(run, 'interrupted');
+  }
+
+  /** Another process may run the due time, unless the database is not available to all of them. */
+  private expire({ name, owner }: Claim, run: Run): void {
+    this.logger.warn({ job: name, owner }, `The claim of the job ${name} has expired`);
     abort(run, 'interrupted');
   }
 

@@ -3,8 +3,8 @@ import { type RawBuilder, type Selectable, sql } from 'kysely';
 import { DatabaseService } from '../database/database.service.js';
 import type { JobsTables, ScheduledJobsTable } from './scheduled-jobs.table.js';
 
-/** How long another process waits before it runs the job of a process that has died, in milliseconds. */
-const LEASE_MS = 30_000;
+/** How long a claim is valid after it was renewed. Then another process may run the due time. */
+export const LEASE_MS = 30_000;
 
 /** The state of a job, and the time of the database at which it was read. */
 export type JobState = Selectable<ScheduledJobsTable> & { now: Date };
