@@ -9,7 +9,7 @@ import { sql } from 'kysely';
 import request from 'supertest';
 import { DatabaseModule } from '../src/platform/database/database.module.js';
 import { DatabaseService } from '../src/platform/database/database.service.js';
-import type { Job } from '../src/platform/jobs/job-options.js';
+import type { Job } from '../src/platform/jobs/job.js';
 import { JobsModule } from '../src/platform/jobs/jobs.module.js';
 import { JobsRepository } from '../src/platform/jobs/jobs.repository.js';
 import type { JobsTables } from '../src/platform/jobs/scheduled-jobs.table.js';

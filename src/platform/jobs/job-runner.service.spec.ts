@@ -2,9 +2,9 @@ import { jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { JobMetrics } from './job-metrics.js';
-import type { Job } from './job-options.js';
 import { JobRunnerService, type RegisteredJob } from './job-runner.service.js';
 import { JobSchedule } from './job-schedule.js';
+import type { Job } from './job.js';
 import type { JobsRepository } from './jobs.repository.js';
 
 const CLAIM = { name: 'reminders', dueAt: new Date('2027-01-01T03:00Z'), owner: 'this process' };
@@ -48,7 +48,7 @@ describe('JobRunnerService', () => {
 
   function createJob(run: Job['run']): RegisteredJob {
     const schedule = new JobSchedule('0 3 * * *', 'UTC');
-    return { name: 'reminders', cron: '', timeoutMs: 60_000, provider: { run }, schedule };
+    return { name: 'reminders', timeoutMs: 60_000, provider: { run }, schedule };
   }
 
   /** A job that throws when its signal is aborted. */

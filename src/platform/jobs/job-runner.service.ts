@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import { JobMetrics, type JobOutcome } from './job-metrics.js';
-import type { Job, ScheduledJobOptions } from './job-options.js';
 import type { JobSchedule } from './job-schedule.js';
+import type { Job } from './job.js';
 import { type Claim, JobsRepository, LEASE_MS } from './jobs.repository.js';
 
 /** How often a claim is renewed: twice before it expires. */
@@ -11,7 +11,10 @@ const RENEWAL_INTERVAL_MS = 10_000;
 /** How long to wait before the end of a run is saved again, if the database is not available. */
 const RETRY_INTERVAL_MS = 500;
 
-export interface RegisteredJob extends ScheduledJobOptions {
+export interface RegisteredJob {
+  name: string;
+  /** Time limit of a run. */
+  timeoutMs: number;
   provider: Job;
   schedule: JobSchedule;
 }
@@ -26,13 +29,13 @@ interface Run {
   ended: Promise<unknown>;
 }
 
-/** Runs claimed jobs, and renews their claims meanwhile. */
+/** Runs claimed jobs, and renews their claims until they end. */
 @Injectable()
 export class JobRunnerService {
   private readonly logger = new Logger(JobRunnerService.name);
   /** The open runs by the name of their job. A job that ignores that its signal is aborted keeps its claim. */
   private readonly runs = new Map<string, Run>();
-  private isStopped = false;
+  private isSaving = true;
 
   constructor(
     private readonly repository: JobsRepository,
@@ -65,9 +68,9 @@ export class JobRunnerService {
     await Promise.all([...this.runs.values()].map(({ ended }) => ended));
   }
 
-  /** Saves no more runs. Other processes run them again. */
-  stop(): void {
-    this.isStopped = true;
+  /** Does not save the ends of runs any more. Other processes run them again. */
+  stopSaving(): void {
+    this.isSaving = false;
   }
 
   private async execute(job: RegisteredJob, claim: Claim, run: Run): Promise<JobOutcome> {
@@ -126,7 +129,7 @@ export class JobRunnerService {
 
   private async save(job: RegisteredJob, claim: Claim, outcome: JobOutcome): Promise<void> {
     const { name, schedule } = job;
-    for (let retries = 0; !this.isStopped; retries += 1) {
+    for (let retries = 0; this.isSaving; retries += 1) {
       try {
         if (outcome === 'interrupted') await this.repository.release(claim);
         else {

@@ -13,10 +13,11 @@ import { MigratorService } from '../database/migrator.service.js';
 import { LifecycleService } from '../lifecycle/lifecycle.service.js';
 import { Settings } from '../settings/settings.js';
 import { StartupError } from '../startup-error.js';
+import { JobMetadata } from './job-metadata.js';
 import { JobMetrics, type JobOutcome } from './job-metrics.js';
-import { type Job, JobOptions, type ScheduledJobOptions } from './job-options.js';
 import { JobRunnerService, type RegisteredJob } from './job-runner.service.js';
 import { JobSchedule } from './job-schedule.js';
+import type { Job, ScheduledJobOptions } from './job.js';
 import { type Claim, JobsRepository, type JobState } from './jobs.repository.js';
 import { JobsSettings } from './jobs.settings.js';
 
@@ -58,8 +59,8 @@ export class JobsService implements OnApplicationBootstrap, OnModuleDestroy {
    * @throws StartupError that names the provider and what was expected, if one is invalid
    */
   onApplicationBootstrap(): void {
-    for (const provider of this.discovery.getProviders({ metadataKey: JobOptions.KEY })) {
-      const options = this.discovery.getMetadataByDecorator(JobOptions, provider);
+    for (const provider of this.discovery.getProviders({ metadataKey: JobMetadata.KEY })) {
+      const options = this.discovery.getMetadataByDecorator(JobMetadata, provider);
       const instance = provider.instance as Job | undefined;
       const className = String(provider.name);
       if (typeof instance?.run !== 'function' || !provider.isDependencyTreeStatic()) {
@@ -123,7 +124,7 @@ export class JobsService implements OnApplicationBootstrap, OnModuleDestroy {
       wait(timeoutMs, undefined, { signal: timer.signal }),
     ]);
     timer.abort();
-    this.runner.stop();
+    this.runner.stopSaving();
     const jobs = this.runner.running;
     if (jobs.length > 0) this.logger.warn({ jobs }, `Jobs did not end within ${timeoutMs} ms`);
   }
@@ -227,7 +228,7 @@ function createJob(
   }
   try {
     const schedule = new JobSchedule(String(cron), timeZone);
-    return { name, cron: String(cron), timeZone, timeoutMs, provider, schedule };
+    return { name, timeoutMs, provider, schedule };
   } catch (error) {
     throw new StartupError(
       `${className}: expected @ScheduledJob() with a cron expression such as '0 3 * * *' and a time zone such as 'Europe/Berlin', got ${inspect(cron)} and ${inspect(timeZone)}: ${(error as Error).message}`,

@@ -1,5 +1,6 @@
 import { Inject } from '@nestjs/common';
-import { JobOptions, type ScheduledJobOptions } from './job-options.js';
+import { JobMetadata } from './job-metadata.js';
+import type { ScheduledJobOptions } from './job.js';
 import { JobsService } from './jobs.service.js';
 
 /** Key of a property that no job has itself. */
@@ -25,7 +26,7 @@ const JOBS_SERVICE = Symbol('JobsService');
 export const ScheduledJob =
   (options: ScheduledJobOptions): ClassDecorator =>
   (target) => {
-    JobOptions(options)(target);
+    JobMetadata(options)(target);
     // Nest cannot resolve it without JobsModule.
     Inject(JobsService)(target.prototype as object, JOBS_SERVICE);
   };

@@ -1,5 +1,3 @@
-import { DiscoveryService } from '@nestjs/core';
-
 export interface ScheduledJobOptions {
   /** Name in the log, in metrics, and in the database, in kebab-case. Another name is another job. */
   name: string;
@@ -22,6 +20,3 @@ export interface Job {
    */
   run(signal: AbortSignal, dueAt: Date): Promise<void> | void;
 }
-
-/** Stores the options of a job. */
-export const JobOptions = DiscoveryService.createDecorator<ScheduledJobOptions>();
