@@ -266,7 +266,7 @@ describe('@ScheduledJob()', () => {
     );
   });
 
-  it('runs a due time again after the process has stopped meanwhile', async () => {
+  it('runs a due time again if the process has stopped before the run has ended', async () => {
     run = waitForAbort;
     await startNew();
     await setTime('00:10');

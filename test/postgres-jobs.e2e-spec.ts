@@ -88,7 +88,7 @@ describePostgres('scheduled jobs of three processes', () => {
     await server.query(`update test_clock set now = '${new Date(time).toISOString()}'`, url);
   }
 
-  async function setGate(state: 'open' | 'closed' | 'deaf'): Promise<void> {
+  async function setGate(state: 'open' | 'closed' | 'uninterruptible'): Promise<void> {
     await server.query(`update reminder_gate set state = '${state}'`, url);
   }
 
@@ -200,7 +200,7 @@ describePostgres('scheduled jobs of three processes', () => {
   });
 
   it('drains a run after SIGTERM, and the next process runs the next due time', async () => {
-    await setGate('deaf');
+    await setGate('uninterruptible');
     await advance(INTERVAL_MS);
     const stopped = findService((await waitForRun(1)).pid);
     stopped.process.kill('SIGTERM');
@@ -231,7 +231,7 @@ describePostgres('scheduled jobs of three processes', () => {
   it('stops within SHUTDOWN_TIMEOUT_MS, and another process waits until the claim has expired', async () => {
     for (const service of services) service.process.kill('SIGKILL');
     services = [await start({ SHUTDOWN_TIMEOUT_MS: '300' })];
-    await setGate('deaf');
+    await setGate('uninterruptible');
     await advance(INTERVAL_MS);
     const stopped = findService((await waitForRun(1)).pid);
     stopped.process.kill('SIGTERM');

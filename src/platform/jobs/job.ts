@@ -13,9 +13,10 @@ export interface ScheduledJobOptions {
 export interface Job {
   /**
    * Return once the work of a due time is done; throw if it failed. It is called at least once for each due time,
-   * and again with the same one if the process ends meanwhile.
+   * and again with the same one if the process stops before the run has ended.
    *
-   * @param signal is aborted after `timeoutMs`, and when the process stops. Throw then, unless the work is done
+   * @param signal is aborted after `timeoutMs`, when the process stops, and when it has lost its claim. Throw then,
+   *   unless the work is done
    * @param dueAt the due time, which is the same in a repeated call
    */
   run(signal: AbortSignal, dueAt: Date): Promise<void> | void;
