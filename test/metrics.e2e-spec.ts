@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import type { NextFunction, Request, Response } from 'express';
 import request from 'supertest';
 import { AuthModule } from '../src/platform/auth/auth.module.js';
-import { DatabaseModule } from '../src/platform/database/database.module.js';
+import { JobsModule } from '../src/platform/jobs/jobs.module.js';
 import { createTestApp, type TestApp } from './fixtures/app.js';
 import { openSocket, openUpload, sendRaw } from './fixtures/http.js';
 import { waitFor } from './fixtures/wait-for.js';
@@ -179,7 +179,7 @@ describe('GET /metrics', () => {
   it('exposes the metrics that docs/operations.md documents, and no others', async () => {
     const operations = await readFile('docs/operations.md', 'utf8');
     const documented = operations.matchAll(/^\| `((?:petsage|http)_\w+)` /gm);
-    const { app } = await createTestApp({ features: [AuthModule, DatabaseModule] });
+    const { app } = await createTestApp({ features: [AuthModule, JobsModule] });
     const { text } = await request(app.getHttpServer()).get('/metrics').expect(200);
     const exposed = text.matchAll(/^# TYPE ((?:petsage|http)_\w+) /gm);
     const [exposedNames, documentedNames] = [exposed, documented].map((matches) =>
