@@ -1,6 +1,7 @@
-import { Controller, Module, Post } from '@nestjs/common';
+import { Controller, Module, Patch, Post } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { IsolationLevel, Transaction } from 'kysely';
+import pg from 'pg';
 import request from 'supertest';
 import { DatabaseModule } from '../src/platform/database/database.module.js';
 import { DatabaseService } from '../src/platform/database/database.service.js';
@@ -35,6 +36,16 @@ class TransactionsController {
       calls += 1;
       return run(tx);
     }, isolationLevel);
+  }
+
+  /** Changes all notes in one statement. */
+  @Patch()
+  async update(): Promise<void> {
+    const { db } = this.database;
+    await db
+      .updateTable('notes')
+      .set((eb) => ({ count: eb('count', '+', 1) }))
+      .execute();
   }
 }
 
@@ -206,6 +217,26 @@ describePostgres('transaction() on a server', () => {
       .expect('Retry-After', '1');
     expect(calls).toBe(6);
     expect(await readCounts()).toEqual([6, 6]);
+  });
+
+  it('returns 503 with Retry-After if a single statement was the victim of a deadlock', async () => {
+    const other = new pg.Client(database);
+    await other.connect();
+    await other.query("begin; set local deadlock_timeout = '1min'");
+    await other.query(`update notes set count = 0 where id = '${IDS[1]}'`);
+    const response = request(app.getHttpServer())
+      .patch('/transactions')
+      .expect(503, { detail: 'Service Unavailable' })
+      .expect('Retry-After', '1')
+      .then(() => undefined);
+    await waitFor(async () => {
+      const waiting = "select from pg_stat_activity where wait_event_type = 'Lock'";
+      return (await server.query(waiting, database)).length === 1;
+    });
+    await other.query(`update notes set count = 0 where id = '${IDS[0]}'`);
+    await response;
+    await other.end();
+    expect(await readCounts()).toEqual([0, 0]);
   });
 
   async function readCounts(): Promise<number[]> {
