@@ -31,6 +31,8 @@ export interface DefaultHeadersState {
 export class DefaultHeaders {
   private readonly values: Map<string, string>;
   private readonly serialized: string;
+  /** The text without some headers, by their names. */
+  private readonly serializedWithout = new Map<string, string>();
 
   constructor(readonly fields: HeaderField[]) {
     this.values = new Map(fields.map(([name, value]) => [name.toLowerCase(), value]));
@@ -46,10 +48,15 @@ export class DefaultHeaders {
   }
 
   /** Returns the text of the headers, without those that the response sets itself. */
-  serialize(replaced: string[]): string {
-    return replaced.some((name) => this.has(name))
-      ? serialize(omitHeaders(this.fields, replaced))
-      : this.serialized;
+  serialize(names: string[]): string {
+    if (!names.some((name) => this.has(name))) return this.serialized;
+    const replaced = names.filter((name) => this.has(name));
+    const key = replaced.join().toLowerCase();
+    const known = this.serializedWithout.get(key);
+    if (known !== undefined) return known;
+    const serialized = serialize(omitHeaders(this.fields, replaced));
+    this.serializedWithout.set(key, serialized);
+    return serialized;
   }
 }
 
