@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { constants } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
+import { findFreePort } from '../test/fixtures/free-port.js';
 import { SERVER_CORE } from './machine.js';
 
 /** The liveness route, which every server implements. */
@@ -95,15 +95,6 @@ async function isLive(url) {
   } catch {
     return false;
   }
-}
-
-async function findFreePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /**

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findFreePort } from '../test/fixtures/free-port.js';
 import { createProjectCopy, linkDependencies } from '../test/fixtures/project-copy.js';
 import {
   assertThirdPartyWorks,
@@ -89,14 +89,4 @@ async function checkService(project, smokeTest, assertFeatureWorks) {
  */
 function run(command, args, cwd) {
   execFileSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
-}
-
-/** @returns {Promise<number>} */
-async function findFreePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -10,7 +10,7 @@ import { RESPONSE_HEADERS } from '../src/platform/http/response-headers.js';
 import { createTestApp, type TestApp } from './fixtures/app.js';
 import { NotesModule } from './fixtures/features/notes/notes.module.js';
 import type { NotesTables } from './fixtures/features/notes/notes.table.js';
-import { findFreePort } from './fixtures/http.js';
+import { findFreePort } from './fixtures/free-port.js';
 import { waitFor } from './fixtures/wait-for.js';
 
 const isEmbedded = process.env.TEST_DATABASE_URL === undefined;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { findFreePort } from './fixtures/http.js';
+import { findFreePort } from './fixtures/free-port.js';
 import { copyBuild, createProject } from './fixtures/project.js';
 import { waitFor } from './fixtures/wait-for.js';
 

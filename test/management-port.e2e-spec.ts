@@ -29,7 +29,8 @@ import {
 import { shutDown } from '../src/platform/lifecycle/shutdown.js';
 import { parseSettings } from '../src/platform/settings/parse-settings.js';
 import { createTestApp, type TestApp, type TestAppOptions } from './fixtures/app.js';
-import { findFreePort, listen, openSocket, sendRaw, type Target } from './fixtures/http.js';
+import { findFreePort } from './fixtures/free-port.js';
+import { listen, openSocket, sendRaw, type Target } from './fixtures/http.js';
 import { runService, startWithManagementPort, stopService } from './fixtures/process.js';
 import { waitFor } from './fixtures/wait-for.js';
 

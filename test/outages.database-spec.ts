@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { describePostgres } from './fixtures/describe-postgres.js';
-import { findFreePort } from './fixtures/http.js';
+import { findFreePort } from './fixtures/free-port.js';
 import { NotesClients } from './fixtures/notes-clients.js';
 import { createNotesProject } from './fixtures/notes-project.js';
 import { PgBouncer } from './fixtures/pg-bouncer.js';

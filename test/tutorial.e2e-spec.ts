@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { jest } from '@jest/globals';
-import { findFreePort } from './fixtures/http.js';
+import { findFreePort } from './fixtures/free-port.js';
 import { findProgram } from './fixtures/postgres-server.js';
 import { copyProject } from './fixtures/project.js';
 import { waitFor } from './fixtures/wait-for.js';
@@ -152,7 +152,6 @@ describeOnLinux('docs/tutorial.md', () => {
   beforeAll(async () => {
     project = await copyProject();
     // The tutorial starts without resources, whichever the project has.
-    await rm(join(project, 'src/migrations'), { recursive: true, force: true });
     const document = JSON.parse(await readFile(join(project, 'openapi.json'), 'utf8')) as Record<
       string,
       unknown

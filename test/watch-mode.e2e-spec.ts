@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import { jest } from '@jest/globals';
-import { findFreePort } from './fixtures/http.js';
+import { findFreePort } from './fixtures/free-port.js';
 import { copyProject } from './fixtures/project.js';
 import { waitFor as waitForCondition } from './fixtures/wait-for.js';
 
