@@ -6,7 +6,6 @@ import pg from 'pg';
 import request from 'supertest';
 import { DatabaseUnavailableException } from '../src/platform/database/database-errors.js';
 import { DatabaseService } from '../src/platform/database/database.service.js';
-import { RESPONSE_HEADERS } from '../src/platform/http/response-headers.js';
 import { createTestApp, type TestApp } from './fixtures/app.js';
 import { NotesModule } from './fixtures/features/notes/notes.module.js';
 import type { NotesTables } from './fixtures/features/notes/notes.table.js';
@@ -174,7 +173,7 @@ describe('transaction()', () => {
     await expect(result).rejects.toBeInstanceOf(DatabaseUnavailableException);
     await expect(result).rejects.toMatchObject({
       status: 503,
-      [RESPONSE_HEADERS]: { 'Retry-After': '1' },
+      headers: { 'Retry-After': '1' },
       cause: { code: '40P01' },
     });
     expect(calls).toBe(6);
@@ -214,7 +213,7 @@ describe('transaction()', () => {
         : Promise.resolve({ command: '', rowCount: 0, rows: [] }),
     );
     const result = database.transaction((tx) => tx.deleteFrom('notes').execute());
-    await expect(result).rejects.toMatchObject({ status: 503, [RESPONSE_HEADERS]: headers });
+    await expect(result).rejects.toMatchObject({ status: 503, headers });
     // It is not repeated, and there is no ROLLBACK.
     expect(query.mock.calls.at(-1)?.[0]).toBe(lost);
   });

@@ -31,7 +31,9 @@ export function isJsonBody(body: unknown, status: number): body is object {
 }
 
 /**
- * Sends an object as `response.json()` does, without Express's ETag. The content type is already set. The response is a 304 only if the handler has set `ETag` or `Last-Modified`.
+ * Sends an object as `response.json()` does, without Express's ETag. The content type is already set.
+ *
+ * The response is a 304 only if the handler has set `ETag` or `Last-Modified`.
  *
  * @param statusCode status that the caller has passed to the adapter's `reply()`
  */

@@ -1,5 +1,4 @@
 import pg from 'pg';
-import { RESPONSE_HEADERS } from '../http/response-headers.js';
 import {
   DatabaseUnavailableException,
   isConnectionLost,
@@ -20,7 +19,7 @@ describe('DatabaseUnavailableException', () => {
     expect(exception.message).toBe('The database is not available');
     expect(String(exception)).toBe('The database is not available: lost');
     expect(exception.cause).toBe(cause);
-    expect(exception[RESPONSE_HEADERS]).toEqual({ 'Retry-After': '1' });
+    expect(exception.headers).toEqual({ 'Retry-After': '1' });
   });
 
   it('names the code of an error without a message', () => {
@@ -31,7 +30,7 @@ describe('DatabaseUnavailableException', () => {
   });
 
   it('has no Retry-After if the outcome is unknown', () => {
-    expect(new DatabaseUnavailableException(new Error('lost'), true)[RESPONSE_HEADERS]).toEqual({});
+    expect(new DatabaseUnavailableException(new Error('lost'), true).headers).toEqual({});
   });
 });
 

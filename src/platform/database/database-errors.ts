@@ -1,6 +1,5 @@
 import { ServiceUnavailableException } from '@nestjs/common';
 import pg from 'pg';
-import { RESPONSE_HEADERS } from '../http/response-headers.js';
 import { formatStartupError, StartupError } from '../startup-error.js';
 
 /**
@@ -27,13 +26,15 @@ const RETRYABLE = ['40001', '40P01'];
  * It has the header `Retry-After`, unless it is unknown whether the statement has taken effect.
  */
 export class DatabaseUnavailableException extends ServiceUnavailableException {
-  readonly [RESPONSE_HEADERS]: Record<string, string>;
+  /** As an error of `http-errors`, whose headers the error filter sends. */
+  readonly expose = false;
+  readonly headers: Record<string, string>;
 
   constructor(cause: unknown, isOutcomeUnknown = false) {
     super(undefined, { cause });
     // In the log, where the message of the cause follows. The response has the status text.
     this.message = 'The database is not available';
-    this[RESPONSE_HEADERS] = isOutcomeUnknown ? {} : { 'Retry-After': '1' };
+    this.headers = isOutcomeUnknown ? {} : { 'Retry-After': '1' };
   }
 
   /** The message with that of the cause. The error of a host with several addresses has a code instead. */

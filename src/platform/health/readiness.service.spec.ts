@@ -144,7 +144,7 @@ describe('ReadinessService', () => {
     jest.useRealTimers();
     const readiness = await createReadiness(
       createIndicator({ name: 'pets' }),
-      createIndicator({ name: 'advice', timeoutMs: 1000 }),
+      createIndicator({ name: 'advice', timeoutMs: 1010 }),
     );
     checks.advice = () => new Promise(() => undefined);
     await readiness.getReport();

@@ -11,7 +11,6 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Response } from 'express';
 import { LogDeliveryError } from '../logging/log-destination.js';
-import { RESPONSE_HEADERS } from './response-headers.js';
 
 /** Headers that describe the body of the handler's own response. */
 const BODY_HEADERS = new Set([
@@ -163,14 +162,8 @@ function getHttpErrorStatus({ status, statusCode = status }: HttpError): number 
   return Number(statusCode);
 }
 
-/**
- * Returns the headers of an `HttpException` that has {@link RESPONSE_HEADERS}, or of an error of `http-errors`, such as
- * `Content-Range`, which Nest may have wrapped.
- */
+/** Returns the headers of an error of `http-errors`, such as `Content-Range`. Nest may have wrapped the error. */
 function findHeaders(error: unknown): OutgoingHttpHeaders {
-  if (error instanceof HttpException && RESPONSE_HEADERS in error) {
-    return error[RESPONSE_HEADERS] as OutgoingHttpHeaders;
-  }
   const httpErrors = [error, (error as Error | undefined)?.cause].filter(isHttpError);
   return httpErrors[0]?.headers ?? {};
 }
