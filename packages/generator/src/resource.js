@@ -28,7 +28,6 @@ import { parseField } from './fields.js';
  * @property {string} pluralWords
  * @property {string} pluralFolder such as `pet-profiles`
  * @property {string} pluralClassName
- * @property {string} pluralName such as `petProfiles`
  */
 
 const MODIFIERS = /^(.*?)((?:!(?:unique|filter))*)$/s;
@@ -106,7 +105,6 @@ export function describeResource(name, payload, errors) {
     pluralWords: plurals.join(' '),
     pluralFolder: plurals.join('-'),
     pluralClassName,
-    pluralName: pluralClassName.charAt(0).toLowerCase() + pluralClassName.slice(1),
   };
 }
 

@@ -25,7 +25,6 @@ describe('parsePayload of a resource', () => {
         pluralWords: 'pet profiles',
         pluralFolder: 'pet-profiles',
         pluralClassName: 'PetProfiles',
-        pluralName: 'petProfiles',
       } satisfies Partial<Resource>,
     });
   });
