@@ -205,13 +205,12 @@ describe('transaction()', () => {
     ['commit', {}],
   ])('throws a 503 if the connection is lost during %p', async (lost, headers) => {
     const query = jest.spyOn(pg.Client.prototype, 'query') as jest.SpiedFunction<
-      (text: string) => Promise<unknown>
+      (text: string, parameters: unknown[], callback: (...results: unknown[]) => void) => void
     >;
-    query.mockImplementation((text) =>
-      text === lost
-        ? Promise.reject(new Error('Connection terminated unexpectedly'))
-        : Promise.resolve({ command: '', rowCount: 0, rows: [] }),
-    );
+    query.mockImplementation((text, _parameters, callback) => {
+      if (text === lost) callback(new Error('Connection terminated unexpectedly'));
+      else callback(null, { command: '', rowCount: 0, rows: [] });
+    });
     const result = database.transaction((tx) => tx.deleteFrom('notes').execute());
     await expect(result).rejects.toMatchObject({ status: 503, headers });
     // It is not repeated, and there is no ROLLBACK.

@@ -1,15 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import pg from 'pg';
 import { Gauge, Histogram, Registry } from 'prom-client';
 import { columnTypes } from './column-types.js';
-import {
-  DatabaseUnavailableException,
-  isConnectionLost,
-  isRetryable,
-  isUnavailable,
-  mayHaveTakenEffect,
-} from './database-errors.js';
+import { DatabaseConnection } from './database-connection.js';
+import { DatabaseUnavailableException } from './database-errors.js';
 import { DatabaseSettings, usesEmbeddedDatabase } from './database.settings.js';
 import { EmbeddedDatabase } from './embedded-database.js';
 import { transactionContext } from './transaction-context.js';
@@ -19,28 +13,18 @@ const DURATION_BUCKETS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
 ];
 
-/** Operations with their own label value. */
-const OPERATIONS = ['select', 'insert', 'update', 'delete'];
-
-/** Statements that change no data. */
-const STATEMENT_WITHOUT_CHANGES = /^\s*(select|begin|start|rollback|savepoint|release|set)\b/i;
-
-/** A connection to the database. */
-export type Connection = PostgresPoolClient & {
-  /** @param parameters if they are undefined, the text may contain several statements */
-  query<Row>(text: string, parameters?: readonly unknown[]): Promise<PostgresQueryResult<Row>>;
-};
-
 /**
- * The connections to the database, for Kysely: those to a server, or the only one to the embedded database. Measures
- * queries, and throws a 503 while the database is not available.
+ * The connections to the database, for Kysely: those to a server, or the only one to the embedded database. Throws a
+ * 503 while the database is not available.
  */
 @Injectable()
-export class DatabasePool implements PostgresPool {
+export class DatabasePool {
   private readonly logger = new Logger(DatabasePool.name);
   private readonly embedded: EmbeddedDatabase | undefined;
   private readonly pool: pg.Pool;
   private readonly durations: Histogram<'operation'>;
+  /** Kysely keeps weak references to connections: new ones for each query would cost much garbage collection. */
+  private readonly connections = new WeakMap<pg.PoolClient, DatabaseConnection>();
 
   constructor(
     private readonly settings: DatabaseSettings,
@@ -79,7 +63,7 @@ export class DatabasePool implements PostgresPool {
   }
 
   /** @throws DatabaseUnavailableException if there is no connection within the time limit */
-  async connect(): Promise<Connection> {
+  async connect(): Promise<DatabaseConnection> {
     if (this.isEmbedded && transactionContext.getStore()?.isOpen === true) {
       throw new Error(
         'This query is not part of the transaction that its caller has opened. Use tx, the argument of the function that is passed to transaction(): the embedded database has a single connection.',
@@ -87,9 +71,7 @@ export class DatabasePool implements PostgresPool {
     }
     try {
       const client = await this.pool.connect();
-      return this.createConnection(client, (isLost) => {
-        client.release(isLost);
-      });
+      return this.connections.get(client) ?? this.createConnection(client);
     } catch (error) {
       throw new DatabaseUnavailableException(error);
     }
@@ -100,7 +82,7 @@ export class DatabasePool implements PostgresPool {
    *
    * @throws DatabaseUnavailableException
    */
-  async connectForMigrations(): Promise<Connection> {
+  async connectForMigrations(): Promise<DatabaseConnection> {
     // Its queries block the process, and therefore have no time limit.
     if (this.isEmbedded) return this.connect();
     const {
@@ -118,7 +100,7 @@ export class DatabasePool implements PostgresPool {
       });
       client.on('error', ignore);
       await client.connect();
-      return this.createConnection(client, () => void client.end());
+      return new DatabaseConnection(client, this.durations, undefined, () => void client.end());
     } catch (error) {
       throw new DatabaseUnavailableException(error);
     }
@@ -142,7 +124,6 @@ export class DatabasePool implements PostgresPool {
     const pool = new pg.Pool({
       ...address,
       connectionTimeoutMillis: DATABASE_TIMEOUT_MS,
-      query_timeout: DATABASE_TIMEOUT_MS,
       application_name: 'petsage-api',
       types: columnTypes,
     });
@@ -154,58 +135,21 @@ export class DatabasePool implements PostgresPool {
     return pool;
   }
 
-  private createConnection(client: pg.ClientBase, release: (isLost: boolean) => void): Connection {
-    let isInTransaction = false;
-    let lost: DatabaseUnavailableException | undefined;
-    const query = async <Row>(
-      text: string,
-      parameters?: readonly unknown[],
-    ): Promise<PostgresQueryResult<Row>> => {
-      // Kysely rolls back after a lost COMMIT. The error of that would replace the first one.
-      if (lost) throw lost;
-      const operation = /^\s*(\w+)/.exec(text)?.[1]?.toLowerCase() ?? '';
-      const stop = this.durations.startTimer({
-        operation: OPERATIONS.includes(operation) ? operation : 'other',
-      });
-      try {
-        const result = await client.query(text, parameters as unknown[] | undefined);
-        if (operation === 'begin' || operation === 'start') isInTransaction = true;
-        if (operation === 'commit' || operation === 'rollback') isInTransaction = false;
-        return result as unknown as PostgresQueryResult<Row>;
-      } catch (error) {
-        // The server has rolled the statement back. A transaction is retried as a whole.
-        if (!isInTransaction && isRetryable(error)) throw new DatabaseUnavailableException(error);
-        if (!isUnavailable(error)) throw hideValues(error);
-        const isLost = isConnectionLost(error);
-        const hasChanges = isInTransaction
-          ? operation === 'commit'
-          : !STATEMENT_WITHOUT_CHANGES.test(text);
-        const exception = new DatabaseUnavailableException(
-          error,
-          hasChanges && mayHaveTakenEffect(error),
-        );
-        if (isLost) lost = exception;
-        throw exception;
-      } finally {
-        stop();
-      }
-    };
-    return {
-      query: query as Connection['query'],
-      release: () => {
-        release(lost !== undefined);
+  private createConnection(client: pg.PoolClient): DatabaseConnection {
+    const { DATABASE_TIMEOUT_MS } = this.settings;
+    const connection = new DatabaseConnection(
+      client,
+      this.durations,
+      DATABASE_TIMEOUT_MS,
+      (isLost) => {
+        client.release(isLost);
       },
-    };
+    );
+    this.connections.set(client, connection);
+    return connection;
   }
 }
 
 function ignore(): void {
   // The error is that of the query.
-}
-
-/** Keeps values of columns, which the detail contains, out of the log. */
-function hideValues(error: unknown): unknown {
-  return error instanceof pg.DatabaseError
-    ? Object.defineProperty(error, 'detail', { enumerable: false })
-    : error;
 }

@@ -1,6 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { type IsolationLevel, Kysely, PostgresDialect, type Transaction } from 'kysely';
+import {
+  type IsolationLevel,
+  Kysely,
+  PostgresDialect,
+  type PostgresPool,
+  type Transaction,
+} from 'kysely';
 import { DatabaseUnavailableException, isRetryable } from './database-errors.js';
 import { DatabasePool } from './database-pool.js';
 import { MigratorService } from './migrator.service.js';
@@ -37,7 +43,10 @@ export class DatabaseService<Tables = unknown> implements OnModuleInit, OnApplic
     private readonly pool: DatabasePool,
     private readonly migrator: MigratorService,
   ) {
-    this.db = new Kysely({ dialect: new PostgresDialect({ pool }) });
+    // Its connections have no cursors, which Kysely uses for streams only.
+    this.db = new Kysely({
+      dialect: new PostgresDialect({ pool: pool as unknown as PostgresPool }),
+    });
   }
 
   async onModuleInit(): Promise<void> {

@@ -3,7 +3,8 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import pg from 'pg';
 import { StartupError } from '../startup-error.js';
 import { DatabaseUnavailableException, isRetryable } from './database-errors.js';
-import { type Connection, DatabasePool } from './database-pool.js';
+import type { DatabaseConnection } from './database-connection.js';
+import { DatabasePool } from './database-pool.js';
 import { DatabaseSettings } from './database.settings.js';
 import { type Migration, MIGRATIONS_FOLDER, readMigrations } from './migration-files.js';
 
@@ -156,7 +157,7 @@ export class MigratorService {
   private async apply(
     migration: Migration,
     all: Migration[],
-    connection: Connection,
+    connection: DatabaseConnection,
   ): Promise<boolean> {
     const { version, file, checksum } = migration;
     await connection.query('begin');
@@ -184,7 +185,7 @@ export class MigratorService {
   }
 }
 
-async function createTables(connection: Connection): Promise<void> {
+async function createTables(connection: DatabaseConnection): Promise<void> {
   for (const statement of CREATE_TABLES) {
     await connection.query(statement).catch((error: unknown) => {
       const { code = '' } = error as pg.DatabaseError;
@@ -194,7 +195,7 @@ async function createTables(connection: Connection): Promise<void> {
 }
 
 /** Waits until no other process applies migrations. */
-async function lock(connection: Connection): Promise<void> {
+async function lock(connection: DatabaseConnection): Promise<void> {
   try {
     await connection.query('select id from schema_migrations_lock for update');
   } catch (error) {
@@ -211,7 +212,7 @@ function addSubject(subject: string, error: unknown): unknown {
   );
 }
 
-async function execute({ file, sql }: Migration, connection: Connection): Promise<void> {
+async function execute({ file, sql }: Migration, connection: DatabaseConnection): Promise<void> {
   try {
     await connection.query(sql);
   } catch (error) {
@@ -229,7 +230,7 @@ async function execute({ file, sql }: Migration, connection: Connection): Promis
   }
 }
 
-async function findApplied(connection: Connection): Promise<AppliedMigration[]> {
+async function findApplied(connection: DatabaseConnection): Promise<AppliedMigration[]> {
   const { rows: tables } = await connection.query<{ name: string | null }>(
     "select to_regclass('schema_migrations') as name",
   );
