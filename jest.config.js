@@ -10,6 +10,8 @@ if (!('SourceTextModule' in vm)) {
 
 const shared = {
   testEnvironment: 'node',
+  // Its tests run in a copy of the project.
+  modulePathIgnorePatterns: ['<rootDir>/test/fixtures/tutorial/'],
   extensionsToTreatAsEsm: ['.ts'],
   // TypeScript's ES modules import './x.js'; the file on disk is './x.ts'.
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
