@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { jest } from '@jest/globals';
 import { findFreePort } from './fixtures/free-port.js';
@@ -17,9 +17,12 @@ const describeOnLinux = process.platform === 'linux' ? describe : describe.skip;
 
 const hasPostgres = Boolean(findProgram('initdb') ?? process.env.CI);
 
-/** What differs in each run: ids, versions of migrations, and times. */
+/** The files that the tutorial makes. `UPDATE_FIXTURE=true npm run test:e2e -- tutorial` writes them. */
+const FIXTURE = 'test/fixtures/tutorial';
+
+/** What differs in each run: ids, versions of migrations, times, and due dates. */
 const VARIABLE =
-  /([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b\d{14}(?=_)|\d{4}-\d\d-\d\dT[\d:.]{12}Z)/;
+  /([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b\d{14}(?=_)|\d{4}-\d\d-\d\dT[\d:.]{12}Z|(?<="dueOn":")[\d-]{10})/;
 
 /** The time of a log record. */
 const CLOCK = /\[\d\d:\d\d:\d\d\]/g;
@@ -69,8 +72,8 @@ async function runCommands(commands: string): Promise<string> {
   return output.slice(0, -1).replaceAll(/^\n> .*\n> .*\n\n/gm, '');
 }
 
-/** Runs a command on a terminal until the service is ready, and returns its output. */
-async function startService(command: string): Promise<string> {
+/** Runs a command on a terminal until it ends or the service is ready, and returns its output. */
+async function runOnTerminal(command: string): Promise<string> {
   await stopService();
   const { PATH, HOME } = process.env;
   const env = { PATH, HOME, PORT: port };
@@ -79,10 +82,10 @@ async function startService(command: string): Promise<string> {
   terminal.stdout?.setEncoding('utf8').on('data', (data: string) => {
     log += stripVTControlCharacters(data).replaceAll('\r', '');
   });
-  await waitFor(() => {
-    if (terminal?.exitCode !== null) throw new Error(`${command} failed:\n${log}`);
-    return /Documentation .*\n/.test(log);
-  });
+  let isClosed = false;
+  terminal.once('close', () => (isClosed = true));
+  await waitFor(() => isClosed || /Documentation .*\n/.test(log));
+  if (terminal.exitCode) throw new Error(`${command} failed:\n${log}`);
   return log;
 }
 
@@ -97,7 +100,7 @@ async function stopService(): Promise<void> {
 /** Replaces an npm script that starts with a build, if the sources were not changed since the last one. */
 function skipBuild(command: string): string {
   const [, name = '', args = ''] = /^npm (?:run )?(\S+)(?: --( .*))?$/.exec(command) ?? [];
-  const [, rest] = /^npm run build && (.*)$/.exec(packageScripts[name] ?? '') ?? [];
+  const [, rest] = /^(?:npm run|nest) build && (.*)$/.exec(packageScripts[name] ?? '') ?? [];
   return isBuilt && rest !== undefined ? rest + args : command;
 }
 
@@ -148,9 +151,31 @@ function expectOutput(actual: string, { line, text }: Block): void {
   }
 }
 
+/** Reads the files in `src` and `test` of a folder, except some, with the versions of migrations in the document. */
+async function readSources(
+  folder: string,
+  except: Record<string, string> = {},
+): Promise<Record<string, string>> {
+  const versions = new Map([...values].map(([version, actual]) => [actual, version]));
+  const sources: Record<string, string> = {};
+  for (const root of ['src', 'test']) {
+    const files = await readdir(join(folder, root), { recursive: true, withFileTypes: true });
+    for (const file of files.filter((entry) => entry.isFile())) {
+      const path = relative(folder, join(file.parentPath, file.name));
+      if (path in except) continue;
+      const name = path.replace(/\d{14}/, (version) => versions.get(version) ?? version);
+      sources[name] = await readFile(join(folder, path), 'utf8');
+    }
+  }
+  return sources;
+}
+
 describeOnLinux('docs/tutorial.md', () => {
+  let untouched: Record<string, string>;
+
   beforeAll(async () => {
     project = await copyProject();
+    untouched = await readSources(project);
     // The tutorial starts without resources, whichever the project has.
     const document = JSON.parse(await readFile(join(project, 'openapi.json'), 'utf8')) as Record<
       string,
@@ -195,8 +220,9 @@ describeOnLinux('docs/tutorial.md', () => {
             .join('')
             .replaceAll(':8000', `:${port}`),
         );
-        actual = text === 'npm start' ? await startService(command) : await runCommands(command);
-        if (text === 'npm start') isBuilt = true;
+        const isOnTerminal = /^npm (start|run job)/.test(text);
+        actual = isOnTerminal ? await runOnTerminal(command) : await runCommands(command);
+        if (isOnTerminal) isBuilt = true;
         else if (/npm run feature|src\//.test(text)) isBuilt = false;
       } else if (language === 'text') {
         if (!isSkipped) expectOutput(actual, block);
@@ -204,5 +230,17 @@ describeOnLinux('docs/tutorial.md', () => {
         throw new Error(`Line ${line}: a code block in ${language} is not tested`);
       }
     }
+  });
+
+  it('makes the files of the fixture', async () => {
+    const sources = await readSources(project, untouched);
+    if (process.env.UPDATE_FIXTURE) {
+      await rm(FIXTURE, { recursive: true });
+      for (const [path, content] of Object.entries(sources)) {
+        await mkdir(dirname(join(FIXTURE, path)), { recursive: true });
+        await writeFile(join(FIXTURE, path), content);
+      }
+    }
+    expect(sources).toEqual(await readSources(FIXTURE));
   });
 });
