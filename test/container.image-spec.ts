@@ -1,15 +1,22 @@
 // npm run test:image: builds the image with a Docker engine, and runs it.
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile, rm } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { parse } from 'yaml';
+import {
+  BUILD_TIMEOUT_MS,
+  buildImage,
+  docker,
+  LOCKED_DOWN,
+  requireDockerAndHaProxy,
+  REVISION,
+  startContainer,
+} from './fixtures/docker.js';
 import { findFreePort } from './fixtures/free-port.js';
 import { openUpload } from './fixtures/http.js';
+import { LoadBalancer } from './fixtures/load-balancer.js';
 import { createProjectCopy } from './fixtures/project-copy.js';
 import { assertThirdPartyWorks, createThirdPartyProject } from './fixtures/third-party-project.js';
 import { waitFor } from './fixtures/wait-for.js';
@@ -20,15 +27,8 @@ const IMAGE = 'petsage-api:test';
 /** The image of the project with a feature that adds dependencies and assets. */
 const THIRD_PARTY_IMAGE = 'petsage-api:test-third-party';
 
-/** A commit that only the build argument contains. */
-const REVISION = 'c0ffee00c0ffee00c0ffee00c0ffee00c0ffee00';
-
-const BUILD_TIMEOUT_MS = 900_000;
-
 /** Against hanging. HEALTHCHECK runs every 10 seconds. */
 const HEALTHY_TIMEOUT_MS = 120_000;
-
-const LOCKED_DOWN = ['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
 
 /** Connections of the load during the rolling replacement. */
 const CONNECTIONS = 20;
@@ -58,17 +58,10 @@ interface PodSpec {
   ];
 }
 
-const containers = new Set<string>();
-
 let image: Image;
 
 beforeAll(async () => {
-  await docker('info').catch((error: unknown) => {
-    throw new Error('These tests need a Docker engine: `docker info` fails.', { cause: error });
-  });
-  await promisify(execFile)('haproxy', ['-v']).catch((error: unknown) => {
-    throw new Error('These tests need HAProxy. Install the package haproxy.', { cause: error });
-  });
+  await requireDockerAndHaProxy();
   const project = await createProjectCopy('petsage-image-');
   try {
     await buildImage(IMAGE, project);
@@ -78,42 +71,9 @@ beforeAll(async () => {
   image = await inspectImage(IMAGE);
 }, BUILD_TIMEOUT_MS);
 
-afterAll(async () => {
-  if (containers.size > 0) await docker('rm', '--force', ...containers);
-});
-
-/**
- * Runs a Docker command and returns its standard output, without the line end.
- *
- * @throws Error with its `code` and `stderr`, if it fails
- */
-async function docker(...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)('docker', args, { maxBuffer: 1e8 });
-  return stdout.trimEnd();
-}
-
-/** Builds the image of a project. */
-async function buildImage(name: string, project: string): Promise<void> {
-  const { NODE_IMAGE } = process.env;
-  const base = NODE_IMAGE === undefined ? [] : ['--build-arg', `NODE_IMAGE=${NODE_IMAGE}`];
-  const revision = ['--build-arg', `GIT_REVISION=${REVISION}`];
-  await docker('build', ...base, ...revision, '--tag', name, project);
-}
-
 async function inspectImage(name: string): Promise<Image> {
   const [found] = JSON.parse(await docker('image', 'inspect', name)) as [Image];
   return found;
-}
-
-/** Starts a container and returns its id. */
-async function startContainer(...options: string[]): Promise<string> {
-  return startContainerOf(IMAGE, ...options);
-}
-
-async function startContainerOf(name: string, ...options: string[]): Promise<string> {
-  const id = await docker('run', '--detach', ...options, name);
-  containers.add(id);
-  return id;
 }
 
 async function waitUntilHealthy(id: string): Promise<void> {
@@ -182,14 +142,14 @@ describe('the image', () => {
   });
 
   it('passes the smoke test with a read-only file system, without capabilities and network', async () => {
-    const id = await startContainer(...LOCKED_DOWN, '--network', 'none');
+    const id = await startContainer(IMAGE, ...LOCKED_DOWN, '--network', 'none');
     await waitUntilHealthy(id);
     expect(await docker('exec', id, 'id', '-u')).toBe('1000');
     expect(await runSmokeTest(id)).toContain(REVISION);
   });
 
   it('writes no file as an arbitrary user', async () => {
-    const id = await startContainer('--user', '123456:0');
+    const id = await startContainer(IMAGE, '--user', '123456:0');
     await waitUntilHealthy(id);
     expect(await docker('exec', id, 'id', '-u')).toBe('123456');
     await runSmokeTest(id);
@@ -197,7 +157,7 @@ describe('the image', () => {
   });
 
   it('passes the smoke test of its log', async () => {
-    const id = await startContainer();
+    const id = await startContainer(IMAGE);
     await waitUntilHealthy(id);
     const logs = spawn('docker', ['logs', '--follow', id], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -225,6 +185,7 @@ describe('the image', () => {
   it('serves an open request after SIGTERM, and exits with code 0', async () => {
     const port = await findFreePort();
     const id = await startContainer(
+      IMAGE,
       ...['--publish', `127.0.0.1:${port}:8000`, '--env', 'SHUTDOWN_DELAY_MS=0'],
     );
     await waitUntilHealthy(id);
@@ -266,7 +227,7 @@ describe('the image with a feature that adds dependencies and assets', () => {
   it('loads HTTP client, database driver, native addon, and files', async () => {
     const port = await findFreePort();
     const publish = ['--publish', `127.0.0.1:${port}:8000`];
-    const id = await startContainerOf(THIRD_PARTY_IMAGE, ...LOCKED_DOWN, ...publish);
+    const id = await startContainer(THIRD_PARTY_IMAGE, ...LOCKED_DOWN, ...publish);
     await waitUntilHealthy(id);
     await assertThirdPartyWorks(`http://127.0.0.1:${port}`);
     await runSmokeTest(id);
@@ -275,61 +236,18 @@ describe('the image with a feature that adds dependencies and assets', () => {
 
 describe('containers behind HAProxy', () => {
   const replicas: { port: number; id: string }[] = [];
-  let folder: string;
-  let url: string;
-  let proxy: ReturnType<typeof spawn> | undefined;
+  let loadBalancer: LoadBalancer;
 
   beforeAll(async () => {
     while (replicas.length < 3) {
       const port = await findFreePort();
       replicas.push({ port, id: await startReplica(port) });
     }
-    const port = await findFreePort();
-    url = `http://127.0.0.1:${port}`;
-    folder = await mkdtemp(join(tmpdir(), 'petsage-haproxy-'));
-    const config = join(folder, 'haproxy.cfg');
-    await writeFile(config, createProxyConfig(port));
-    proxy = spawn('haproxy', ['-db', '-f', config], { stdio: 'inherit' });
-    await once(proxy, 'spawn');
-    await waitUntilAllUp();
-  });
-
-  afterAll(async () => {
-    proxy?.kill();
-    await rm(folder, { recursive: true });
+    loadBalancer = await LoadBalancer.start(replicas.map(({ port }) => `127.0.0.1:${port}`));
   });
 
   async function startReplica(port: number): Promise<string> {
-    return startContainer(...LOCKED_DOWN, '--publish', `127.0.0.1:${port}:8000`);
-  }
-
-  function createProxyConfig(port: number): string {
-    const servers = replicas.map(
-      (replica, index) => `  server replica${index} 127.0.0.1:${replica.port}`,
-    );
-    return `
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 30s
-  timeout server 30s
-
-listen petsage-api
-  bind 127.0.0.1:${port}
-  stats enable
-  option httpchk GET /system/readyz
-  default-server check inter 500ms fall 2 rise 2
-${servers.join('\n')}
-`;
-  }
-
-  /** Waits until the health checks of HAProxy pass for all replicas. */
-  async function waitUntilAllUp(): Promise<void> {
-    await waitFor(async () => {
-      const response = await fetch(`${url}/haproxy?stats;csv`).catch(() => undefined);
-      const states = (await response?.text())?.match(/(?<=^petsage-api,replica.*,)UP(?=,)/gm);
-      return states?.length === replicas.length;
-    }, HEALTHY_TIMEOUT_MS);
+    return startContainer(IMAGE, ...LOCKED_DOWN, '--publish', `127.0.0.1:${port}:8000`);
   }
 
   it('lose no request while they are replaced one by one', async () => {
@@ -338,7 +256,7 @@ ${servers.join('\n')}
     const load = new AbortController();
     const clients = Array.from({ length: CONNECTIONS }, async () => {
       while (!load.signal.aborted) {
-        await fetch(`${url}/api/v1/smoke-test`)
+        await fetch(`${loadBalancer.url}/api/v1/smoke-test`)
           .then(async (response) => {
             const body = await response.text();
             if (response.status === 200) served += 1;
@@ -353,7 +271,7 @@ ${servers.join('\n')}
         await docker('stop', '-t', '40', replica.id);
         expect(await docker('wait', replica.id)).toBe('0');
         replica.id = await startReplica(replica.port);
-        await waitUntilAllUp();
+        await loadBalancer.waitUntilAllUp();
       }
     } finally {
       load.abort();
