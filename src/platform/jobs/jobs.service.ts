@@ -172,8 +172,9 @@ export class JobsService implements OnApplicationBootstrap, OnModuleDestroy {
     const { name, schedule } = job;
     const { due_at, last_due_at, owner, expires_at, now } = state;
     if (expires_at !== null && expires_at > now) return;
-    if (owner === null && due_at > now) {
-      // Another version of the service may have had another cron expression.
+    // Another version of the service may have had another cron expression.
+    const isDue = due_at <= now && schedule.findLast(now) >= due_at;
+    if (owner === null && !isDue) {
       const next = schedule.findNext(last_due_at !== null && last_due_at > now ? last_due_at : now);
       if (next.getTime() !== due_at.getTime()) await this.repository.changeDueTime(state, next);
       return;
