@@ -280,6 +280,21 @@ describe('query and path parameters', () => {
     ]);
   });
 
+  it('are parsed in linear time', async () => {
+    // A quadratic expression takes 100 times as long.
+    const measure = async (length: number) => {
+      const durations: number[] = [];
+      for (let count = 0; count < 10; count += 1) {
+        const start = performance.now();
+        const [status] = await get(`/converted?offset=${'1'.repeat(length)}x`);
+        durations.push(performance.now() - start);
+        expect(status).toBe(422);
+      }
+      return Math.min(...durations);
+    };
+    expect(await measure(15_000)).toBeLessThan(10 * (await measure(150)));
+  });
+
   it('reject integers that JavaScript cannot represent', async () => {
     const input = '9007199254740993';
     expect(await get(`/lists?tag=a&limit=${input}`)).toEqual([

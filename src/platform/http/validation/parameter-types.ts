@@ -11,7 +11,7 @@ interface ParameterType {
 
 const INTEGER = /^[+-]?\d+(?:_\d+)*(?:\.0+)?$/;
 const FLOAT =
-  /^[+-]?(?:(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?|inf(?:inity)?|nan)$/i;
+  /^[+-]?(?:(?:\d+(?:_\d+)*(?:\.(?:\d+(?:_\d+)*)?)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?|inf(?:inity)?|nan)$/i;
 const BOOLEAN = /^(?:(true|1|yes|on|t|y)|false|0|no|off|f|n)$/i;
 const UUID_WRAPPING = /^urn:uuid:|^\{(.*)\}$/i;
 const UUID = /^([\da-f]{8})(-?)([\da-f]{4})\2([\da-f]{4})\2([\da-f]{4})\2([\da-f]{12})$/;
@@ -36,9 +36,9 @@ const PARAMETER_TYPES = new Map<string, ParameterType>(
       },
     },
     isNumber: {
-      parse: parseFloat,
+      parse: parseNumber,
       getError: (text) => {
-        const value = parseFloat(text);
+        const value = parseNumber(text);
         if (value === undefined) {
           return {
             type: 'float_parsing',
@@ -158,7 +158,7 @@ function parseInteger(text: string): number | undefined {
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-function parseFloat(text: string): number | undefined {
+function parseNumber(text: string): number | undefined {
   const trimmed = text.trim();
   if (!FLOAT.test(trimmed)) return undefined;
   if (/nan$/i.test(trimmed)) return NaN;
