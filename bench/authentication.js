@@ -3,27 +3,29 @@
 // to the public handler.
 //
 // npm run build && node bench/authentication.js [rounds] [paths of the node programs that run the service]
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { startIssuer } from './issuer.js';
 import { exitWithError, prepareMachine, run } from './machine.js';
 import { startServer } from './server.js';
 import { measureLoad } from './wrk.js';
 
 const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
-const AUDIENCE = 'https://api.petsage.io';
 
 const [rounds = '4', ...nodes] = process.argv.slice(2);
 await measure().catch(exitWithError);
 
 async function measure() {
   await prepareMachine();
-  const { url: issuer, requests } = await startIssuer();
+  const { settings, tokens } = await startIssuer(ALGORITHMS);
+  /** @type {import('./wrk.js').Request[]} */
+  const requests = [
+    { method: 'GET', path: '/pets/public', status: 200 },
+    ...tokens.map((token) => ({ method: 'GET', path: '/pets/protected', status: 200, token })),
+  ];
   const servers = [];
   for (const node of nodes.length > 0 ? nodes : [process.execPath]) {
-    const command = ['env', `AUTH_ISSUER=${issuer}`, `AUTH_AUDIENCE=${AUDIENCE}`];
-    command.push(node, join(import.meta.dirname, 'authentication-server.js'));
+    const command = ['env', ...settings, node];
+    command.push(join(import.meta.dirname, 'authentication-server.js'));
     const server = await startServer({ command });
     const { stdout: version } = await run(node, ['--version']);
     const samples = requests.map(() => /** @type {number[]} */ ([]));
@@ -53,38 +55,6 @@ async function measure() {
     console.log(`| Node.js ${version} | ${cells.join(' | ')} |`);
   }
   process.exit();
-}
-
-/**
- * Starts an issuer with a key of each algorithm. Returns its URL, and the requests: one to the public handler, and
- * one to the protected handler with a token of each algorithm.
- */
-async function startIssuer() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  const url = `http://127.0.0.1:${port}`;
-  /** @type {import('jose').JWK[]} */
-  const keys = [];
-  /** @type {import('./wrk.js').Request[]} */
-  const requests = [{ method: 'GET', path: '/pets/public', status: 200 }];
-  for (const alg of ALGORITHMS) {
-    const { privateKey, publicKey } = await generateKeyPair(alg);
-    keys.push({ ...(await exportJWK(publicKey)), kid: alg, alg });
-    const token = await new SignJWT({ scope: 'pets:read' })
-      .setProtectedHeader({ alg, kid: alg })
-      .setIssuer(url)
-      .setAudience(AUDIENCE)
-      .setSubject('alice')
-      .setExpirationTime('8h')
-      .sign(privateKey);
-    requests.push({ method: 'GET', path: '/pets/protected', status: 200, token });
-  }
-  server.on('request', (req, res) => {
-    const isDiscovery = req.url === '/.well-known/openid-configuration';
-    res.end(JSON.stringify(isDiscovery ? { issuer: url, jwks_uri: `${url}/keys` } : { keys }));
-  });
-  return { url, requests };
 }
 
 /** @param {number[]} values */

@@ -1,10 +1,8 @@
 // Measures a generated resource against peers that execute the same statements on the same table of PostgreSQL.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { cpus } from 'node:os';
-import { PostgresServer } from '../test/fixtures/postgres-server.js';
-import { CLIENT_CORE, run } from './machine.js';
 import { buildPetsageWithFeature } from './petsage-features.js';
+import { startPostgres } from './postgres.js';
 import { startServer } from './server.js';
 import { summarizeResources } from './statistics.js';
 import { formatLoad, measureLoad } from './wrk.js';
@@ -99,20 +97,6 @@ export async function measureResources(peers, settings) {
   } finally {
     await postgres.remove();
   }
-}
-
-/** Starts PostgreSQL on all cores but that of the server. */
-async function startPostgres() {
-  const pid = String(process.pid);
-  // Child processes inherit the cores.
-  await run('taskset', ['-acp', `1-${cpus().length - 1}`, pid]);
-  const postgres = new PostgresServer();
-  await postgres.start();
-  await run('taskset', ['-acp', CLIENT_CORE, pid]);
-  // Otherwise, the disk limits the rate of changes.
-  await postgres.query('ALTER SYSTEM SET synchronous_commit = off');
-  await postgres.query('SELECT pg_reload_conf()');
-  return postgres;
 }
 
 /**

@@ -1,23 +1,28 @@
-// Loads PetSage API for minutes: no request may fail, and memory must not grow.
+// Loads PetSage API with an owned resource for minutes: no request may fail, no connection to the database may be lost,
+// and memory must not grow.
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { isDeepStrictEqual, parseArgs } from 'node:util';
+import { startIssuer } from './issuer.js';
 import { BenchmarkError, exitWithError, prepareMachine } from './machine.js';
-import { PETSAGE } from './peers.js';
+import { buildPetsageWithFeature } from './petsage-features.js';
+import { startPostgres } from './postgres.js';
 import { readCpuSeconds, startServer } from './server.js';
 import { roundDigits } from './statistics.js';
 import { runWrk } from './wrk.js';
 
 /** @typedef {import('./server.js').Server} Server */
 
-const HELP = `Loads PetSage API (dist/main.js) for minutes, and verifies every response.
+const HELP = `Loads PetSage API with an owned resource on PostgreSQL for minutes, and verifies every response.
+Requests to the resource have a token.
 
   node bench/soak.js [--minutes 10]
 
 Each minute, it measures how many requests per second the service can handle, and then sends 80% of
 that. Between the minutes it forces a garbage collection and reads the memory. The exit code is 1 if a
-request failed, if the rate was not reached, or if memory grew by more than 5% after the first minute.
+request failed, if the rate was not reached, if memory grew by more than 5% after the first minute, or
+if connections to the database were opened again, or are still in use.
 From 10 minutes on, it writes bench/soak.json.`;
 
 const LOAD_SHARE = 0.8;
@@ -37,6 +42,22 @@ const WARM_UP_SECONDS = 30;
 /** The parts of a minute. The maximum is measured each minute, because a machine's speed varies. */
 const MAXIMUM_SECONDS = 6;
 const LOAD_SECONDS = 54;
+
+/** As many connections to the database as the pool may have stay open, because there are more clients. */
+const POOL_SIZE = 10;
+
+const PAYLOAD = {
+  feature: 'pet_profile',
+  description: 'Profiles of pets',
+  resource: true,
+  owned: true,
+  fields: { name: 'string(1..80)!unique', kind: 'dog|cat!filter', weight: 'number(0..200)?' },
+};
+
+const PATH = '/api/v1/pet-profiles';
+
+/** The number of rows that requests by id use in turn. */
+const ROWS = 100;
 
 /** Runs in the service: collects garbage on request, and sends the memory usage in bytes. */
 const MEMORY_PROBE = `process.on('message', () => {
@@ -63,27 +84,50 @@ async function main() {
     throw new BenchmarkError(`--minutes must be a positive integer, but is ${values.minutes}.`);
   }
   const machine = await prepareMachine();
-  const [node = '', ...args] = PETSAGE.command;
+  console.log('Building PetSage API with a resource');
+  const main = await buildPetsageWithFeature(PAYLOAD);
+  const postgres = await startPostgres();
+  try {
+    await soak(main, postgres, minutes, machine);
+  } finally {
+    await postgres.remove();
+  }
+}
+
+/**
+ * @param {string} main
+ * @param {import('../test/fixtures/postgres-server.js').PostgresServer} postgres
+ * @param {number} minutes
+ * @param {Record<string, unknown>} machine
+ */
+async function soak(main, postgres, minutes, machine) {
+  const { settings, tokens } = await startIssuer(['ES256']);
+  const [token = ''] = tokens;
+  const url = await postgres.createDatabase();
+  const variables = [`DATABASE_URL=${url}`, `DATABASE_POOL_SIZE=${POOL_SIZE}`];
   const probe = `--import=data:text/javascript,${encodeURIComponent(MEMORY_PROBE)}`;
-  const server = await startServer({ command: [node, '--expose-gc', probe, ...args] }, [
+  const command = ['env', ...settings, ...variables, 'DATABASE_MIGRATE=true', process.execPath];
+  const server = await startServer({ command: [...command, '--expose-gc', probe, main] }, [
     'ignore',
     'pipe',
     'inherit',
     'ipc',
   ]);
   server.child.stdout?.resume();
+  const args = [token, await createRows(server, token)];
   console.log('Warming up');
-  await sendRequests(server, 0, WARM_UP_SECONDS);
+  await sendRequests(server, 0, WARM_UP_SECONDS, args);
+  const connections = await findConnections(postgres, url);
 
   let requests = 0;
   let intendedRequests = 0;
   const memory = [];
   for (let minute = 1; minute <= minutes; minute++) {
     const cpuBefore = readCpuSeconds(server);
-    const maximum = await sendRequests(server, 0, MAXIMUM_SECONDS);
+    const maximum = await sendRequests(server, 0, MAXIMUM_SECONDS, args);
     const cpuShare = (readCpuSeconds(server) - cpuBefore) / maximum.seconds;
     const maximumRate = maximum.requests / maximum.seconds;
-    const load = await sendRequests(server, maximumRate * LOAD_SHARE, LOAD_SECONDS);
+    const load = await sendRequests(server, maximumRate * LOAD_SHARE, LOAD_SECONDS, args);
     const usage = await readMemory(server);
     requests += load.requests;
     intendedRequests += maximumRate * LOAD_SHARE * load.seconds;
@@ -94,6 +138,7 @@ async function main() {
         `memory ${usage.residentMib} MiB, heap ${usage.heapMib} MiB, peak ${usage.peakMib} MiB`,
     );
   }
+  const connectionsAfter = await findConnections(postgres, url);
   await server.stop();
 
   const rateReached = requests / intendedRequests;
@@ -111,6 +156,7 @@ async function main() {
     memoryAfterLastMinute: last,
     memoryGrowth: roundDigits(last.residentMib / first.residentMib),
     heapGrowth: roundDigits(last.heapMib / first.heapMib),
+    databaseConnections: connectionsAfter.length,
   };
   console.log(JSON.stringify(result, null, 2));
   if (minutes >= MIN_MINUTES_TO_SAVE) {
@@ -121,6 +167,45 @@ async function main() {
   if (Math.max(result.memoryGrowth, result.heapGrowth) > MAX_GROWTH) {
     throw new BenchmarkError('Memory grew.');
   }
+  const expected = connections.map(({ pid }) => ({ pid, state: 'idle' }));
+  if (!isDeepStrictEqual(connectionsAfter, expected)) {
+    const found = JSON.stringify(connectionsAfter);
+    throw new BenchmarkError(`The connections to the database have changed: ${found}`);
+  }
+}
+
+/**
+ * Creates the rows that requests by id use. Returns their ids, separated by commas.
+ *
+ * @param {Server} server
+ * @param {string} token
+ */
+async function createRows({ url }, token) {
+  const ids = [];
+  for (let row = 1; row <= ROWS; row++) {
+    const response = await fetch(url + PATH, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ name: `Rex ${row}`, kind: 'dog', weight: 12.5 }),
+    });
+    const { id } = await response.json();
+    ids.push(id);
+  }
+  return ids.join(',');
+}
+
+/**
+ * Returns the connections of the service.
+ *
+ * @param {import('../test/fixtures/postgres-server.js').PostgresServer} postgres
+ * @param {string} url
+ */
+async function findConnections(postgres, url) {
+  const rows = await postgres.query(
+    "select pid, state from pg_stat_activity where application_name = 'petsage-api' order by pid",
+    url,
+  );
+  return rows.map(({ pid, state }) => ({ pid, state }));
 }
 
 /**
@@ -129,10 +214,11 @@ async function main() {
  * @param {Server} server
  * @param {number} rate in requests per second; 0 is as many as possible
  * @param {number} seconds
+ * @param {string[]} args the token, and the ids of rows
  * @throws BenchmarkError if a request failed
  */
-async function sendRequests(server, rate, seconds) {
-  const options = { seconds, connections: CONNECTIONS, args: [rate.toFixed(0)] };
+async function sendRequests(server, rate, seconds, args) {
+  const options = { seconds, connections: CONNECTIONS, args: [rate.toFixed(0), ...args] };
   const result = await runWrk(server.url, 'soak.lua', options);
   if (result.timeouts + result.errors + result.unexpected > 0) {
     throw new BenchmarkError(`Requests failed: ${JSON.stringify(result)}`);

@@ -2,7 +2,8 @@
 -- each request sends the expected status in X-Request-Id, which the service returns.
 -- Prints the result as JSON on the last line.
 --
--- Argument: the rate in requests per second, or 0 for as many as possible.
+-- Arguments: the rate in requests per second, or 0 for as many as possible; a token; the ids of pet profiles, separated
+-- by commas.
 
 local ffi = require("ffi")
 ffi.cdef([[
@@ -12,6 +13,8 @@ ffi.cdef([[
 
 local CLOCK_MONOTONIC = 1
 local SMOKE_TEST = "/api/v1/system/smoke-test"
+local PET_PROFILES = "/api/v1/pet-profiles"
+-- In bodies, NEW is a name that no other request has. In paths, ID is one of the ids.
 local KINDS = {
   { status = 200, method = "GET", path = "/system/healthz" },
   { status = 200, method = "POST", path = SMOKE_TEST, body = '{"ping":"How is the cat today?"}' },
@@ -21,6 +24,12 @@ local KINDS = {
   { status = 422, method = "POST", path = SMOKE_TEST, body = '{"ping":1}' },
   { status = 404, method = "GET", path = "/nowhere" },
   { status = 200, method = "GET", path = "/system/readyz" },
+  { status = 200, method = "GET", path = PET_PROFILES, token = true },
+  { status = 200, method = "GET", path = PET_PROFILES .. "/ID", token = true },
+  { status = 200, method = "PATCH", path = PET_PROFILES .. "/ID", token = true, body = '{"weight":12.25}' },
+  { status = 201, method = "POST", path = PET_PROFILES, token = true, body = '{"name":"NEW","kind":"cat"}' },
+  { status = 409, method = "POST", path = PET_PROFILES, token = true, body = '{"name":"Rex 1","kind":"cat"}' },
+  { status = 401, method = "GET", path = PET_PROFILES },
 }
 
 -- After a pause, requests of up to this many seconds are sent late. Older ones are not sent.
@@ -31,6 +40,9 @@ local rate = 0
 local sent = 0
 local next_at = 0
 local threads = {}
+local authorization
+local ids = {}
+local started = os.time()
 
 -- done() reads these globals from the thread.
 unexpected = 0
@@ -42,6 +54,8 @@ end
 
 function init(args)
   rate = tonumber(args[1])
+  authorization = "Bearer " .. args[2]
+  for id in args[3]:gmatch("[^,]+") do ids[#ids + 1] = id end
   -- wrk sends without delay only if this function does not exist.
   if rate == 0 then delay = nil end
 end
@@ -58,10 +72,13 @@ end
 function request()
   local kind = KINDS[sent % #KINDS + 1]
   sent = sent + 1
-  return wrk.format(kind.method, kind.path, {
+  local path = kind.path:gsub("ID$", ids[sent % #ids + 1])
+  local body = kind.body and kind.body:gsub("NEW", started .. "-" .. sent)
+  return wrk.format(kind.method, path, {
     ["X-Request-Id"] = "expect-" .. kind.status .. "-" .. sent,
-    ["Content-Type"] = kind.body and "application/json",
-  }, kind.body)
+    ["Content-Type"] = body and "application/json",
+    ["Authorization"] = kind.token and authorization,
+  }, body)
 end
 
 function response(status, headers)
