@@ -244,3 +244,13 @@ describeOnLinux('docs/tutorial.md', () => {
     expect(sources).toEqual(await readSources(FIXTURE));
   });
 });
+
+it.each(['docs/database.md', 'docs/jobs.md'])('%s shows files of the tutorial', async (path) => {
+  const shown: Record<string, string> = {};
+  for (const { text, paragraph } of await readBlocks(path)) {
+    const [, file] = /`(src\/[^`]+)`:$/.exec(paragraph) ?? [];
+    if (file !== undefined) shown[file] = `${text}\n`;
+  }
+  expect(shown).not.toEqual({});
+  expect(await readSources(FIXTURE)).toMatchObject(shown);
+});
