@@ -33,8 +33,13 @@ beforeAll(async () => {
 
 describe('nest generate resource', () => {
   it('generates code that passes the checks', async () => {
-    await run('npm', 'run', 'check:fix');
-    await run('npm', 'run', 'check');
+    // The parts of npm run check:fix and npm run check that can fail because of a generated file.
+    const folders = ['src/ferrets', 'src/features/keepers'];
+    await run('npx', 'prettier', '--write', ...folders);
+    await run('npx', 'eslint', '--fix', ...folders, 'src/app.module.ts');
+    await run('npm', 'run', 'openapi');
+    await run('npm', 'run', 'lint:types');
+    await run('npm', 'run', 'lint:deps');
   });
 
   it('generates unit tests that pass', async () => {
