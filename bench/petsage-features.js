@@ -16,7 +16,7 @@ const COPIED_PATHS = [
 
 /**
  * Builds the service once for each number of features, in a temporary copy of the project without discovered
- * features, which is removed when this process exits. The features are those that `npm run feature` creates.
+ * features, which is removed when this process exits. `npm run feature` creates the same features.
  *
  * @param {number[]} counts
  * @returns {Promise<Map<number, string>>} the path of `main.js` by the number of features

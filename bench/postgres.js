@@ -3,7 +3,7 @@ import { cpus } from 'node:os';
 import { PostgresServer } from '../test/fixtures/postgres-server.js';
 import { CLIENT_CORE, run } from './machine.js';
 
-/** Starts PostgreSQL on all cores but that of the server. */
+/** Starts PostgreSQL on all cores except the core of the server. */
 export async function startPostgres() {
   const pid = String(process.pid);
   // Child processes inherit the cores.

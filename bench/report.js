@@ -89,7 +89,7 @@ verifies that status codes and bodies are equal.
   would execute more by default: transactions, and reading rows back.
 - **Cores.** PostgreSQL does not use the core of the server. On a machine with two cores, it shares the other one with
   wrk, and limits the fast servers: their CPU share is then below ${MIN_SERVER_CPU_SHARE * 100}%, and the round does not count for the ratio of
-  the rates. The CPU time per request is that of the server only, without PostgreSQL, and all rounds count for its ratio.
+  the rates. The CPU time per request excludes PostgreSQL, and all rounds count for its ratio.
 - **Durability.** \`synchronous_commit\` is off, so that the disk does not limit the rate.
 - **Features.** PetSage API and Nest validate requests with class-validator, FastAPI with Pydantic, and node:http does not.
   Only PetSage API sends \`Location\`, \`Link\`, and the version as \`ETag\`, has metrics and security headers, and
