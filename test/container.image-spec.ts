@@ -3,20 +3,18 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { setTimeout } from 'node:timers/promises';
 import { parse } from 'yaml';
 import {
   BUILD_TIMEOUT_MS,
   buildImage,
   docker,
   LOCKED_DOWN,
-  requireDockerAndHaProxy,
+  requireDocker,
   REVISION,
   startContainer,
 } from './fixtures/docker.js';
 import { findFreePort } from './fixtures/free-port.js';
 import { openUpload } from './fixtures/http.js';
-import { LoadBalancer } from './fixtures/load-balancer.js';
 import { createProjectCopy } from './fixtures/project-copy.js';
 import { assertThirdPartyWorks, createThirdPartyProject } from './fixtures/third-party-project.js';
 import { waitFor } from './fixtures/wait-for.js';
@@ -29,12 +27,6 @@ const THIRD_PARTY_IMAGE = 'petsage-api:test-third-party';
 
 /** Against hanging. HEALTHCHECK runs every 10 seconds. */
 const HEALTHY_TIMEOUT_MS = 120_000;
-
-/** Connections of the load during the rolling replacement. */
-const CONNECTIONS = 20;
-
-/** Time between the responses and the next requests of a connection, in milliseconds. */
-const PAUSE_MS = 10;
 
 /** What `docker image inspect` prints. */
 interface Image {
@@ -61,7 +53,7 @@ interface PodSpec {
 let image: Image;
 
 beforeAll(async () => {
-  await requireDockerAndHaProxy();
+  await requireDocker();
   const project = await createProjectCopy('petsage-image-');
   try {
     await buildImage(IMAGE, project);
@@ -231,54 +223,5 @@ describe('the image with a feature that adds dependencies and assets', () => {
     await waitUntilHealthy(id);
     await assertThirdPartyWorks(`http://127.0.0.1:${port}`);
     await runSmokeTest(id);
-  });
-});
-
-describe('containers behind HAProxy', () => {
-  const replicas: { port: number; id: string }[] = [];
-  let loadBalancer: LoadBalancer;
-
-  beforeAll(async () => {
-    while (replicas.length < 3) {
-      const port = await findFreePort();
-      replicas.push({ port, id: await startReplica(port) });
-    }
-    loadBalancer = await LoadBalancer.start(replicas.map(({ port }) => `127.0.0.1:${port}`));
-  });
-
-  async function startReplica(port: number): Promise<string> {
-    return startContainer(IMAGE, ...LOCKED_DOWN, '--publish', `127.0.0.1:${port}:8000`);
-  }
-
-  it('lose no request while they are replaced one by one', async () => {
-    let served = 0;
-    const lost: unknown[] = [];
-    const load = new AbortController();
-    const clients = Array.from({ length: CONNECTIONS }, async () => {
-      while (!load.signal.aborted) {
-        await fetch(`${loadBalancer.url}/api/v1/smoke-test`)
-          .then(async (response) => {
-            const body = await response.text();
-            if (response.status === 200) served += 1;
-            else lost.push(`${response.status}: ${body}`);
-          })
-          .catch((error: unknown) => lost.push(error));
-        await setTimeout(PAUSE_MS);
-      }
-    });
-    try {
-      for (const replica of replicas) {
-        await docker('stop', '-t', '40', replica.id);
-        expect(await docker('wait', replica.id)).toBe('0');
-        replica.id = await startReplica(replica.port);
-        await loadBalancer.waitUntilAllUp();
-      }
-    } finally {
-      load.abort();
-      await Promise.all(clients);
-    }
-    process.stdout.write(`Rolling replacement: ${served} requests served, ${lost.length} lost\n`);
-    expect(lost).toEqual([]);
-    expect(served).toBeGreaterThan(0);
   });
 });

@@ -8,7 +8,7 @@ import {
   docker,
   LOCKED_DOWN,
   readLog,
-  requireDockerAndHaProxy,
+  requireDocker,
   startContainer,
 } from './fixtures/docker.js';
 import { findFreePort } from './fixtures/free-port.js';
@@ -75,7 +75,7 @@ let owners: PetOwner[];
 let log: LogRecord[];
 
 beforeAll(async () => {
-  await requireDockerAndHaProxy();
+  await requireDocker();
   issuer = await Issuer.start();
   await Promise.all([buildProject(), createDatabase()]);
   await docker('volume', 'create', VOLUME);
