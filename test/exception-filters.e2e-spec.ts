@@ -7,6 +7,7 @@ import {
   Get,
   GoneException,
   Header,
+  MethodNotAllowedException,
   Module,
   NotFoundException,
   ServiceUnavailableException,
@@ -26,6 +27,13 @@ class ConflictFilter implements ExceptionFilter {
   catch(exception: ConflictException, host: ArgumentsHost): void {
     const response = host.switchToHttp().getResponse<Response>();
     response.status(409).json({ filtered: exception.message });
+  }
+}
+
+@Catch(MethodNotAllowedException)
+class MethodFilter implements ExceptionFilter {
+  catch(_exception: MethodNotAllowedException, host: ArgumentsHost): void {
+    host.switchToHttp().getResponse<Response>().status(405).json({ filtered: 'No such method' });
   }
 }
 
@@ -59,7 +67,10 @@ class FilteredController {
 
 @Module({
   controllers: [FilteredController],
-  providers: [{ provide: APP_FILTER, useClass: ConflictFilter }],
+  providers: [
+    { provide: APP_FILTER, useClass: ConflictFilter },
+    { provide: APP_FILTER, useClass: MethodFilter },
+  ],
 })
 class FilteredModule {}
 
@@ -84,6 +95,13 @@ describe('APP_FILTER of a feature', () => {
     thrown = new NotFoundException('No pet');
     await get('/app-filter').expect(404, { detail: 'No pet' });
     await get('/nope').expect(404, { detail: 'Not Found' });
+  });
+
+  it('responds with the header Allow of a 405', async () => {
+    await request(app.getHttpServer())
+      .post('/app-filter')
+      .expect(405, { filtered: 'No such method' })
+      .expect('Allow', 'GET, HEAD');
   });
 });
 

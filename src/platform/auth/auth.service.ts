@@ -82,6 +82,7 @@ export class AuthService {
   }
 
   private reject(response: Response, challenge: string, reason: string): void {
+    // Not on the exception: the exception filter of a feature may respond.
     response.setHeader('WWW-Authenticate', challenge);
     this.logger.log({ reason }, 'Request rejected');
   }
