@@ -1,6 +1,5 @@
 // npm run database -- "select …": runs SQL on the database of the service, and prints the rows.
 import 'reflect-metadata';
-import { parseArgs } from 'node:util';
 import pg from 'pg';
 
 const USAGE = `Usage: npm run database -- "SQL"
@@ -8,11 +7,11 @@ const USAGE = `Usage: npm run database -- "SQL"
 
 Runs SQL on the database of the service, and prints the rows. The settings are those of the service.
 The embedded database can be used by one process at a time: stop the service first.
---reset deletes all data of the embedded database.`;
-
-class UsageError extends Error {}
+--reset deletes all data of the embedded database.
+`;
 
 const { Logger } = await import('@nestjs/common');
+const { runCommand, UsageError } = await import('../dist/platform/command.js');
 const { DatabaseUnavailableException } =
   await import('../dist/platform/database/database-errors.js');
 const { DatabaseSettings, usesEmbeddedDatabase } =
@@ -21,28 +20,16 @@ const { loadSettings } = await import('../dist/platform/settings/load-settings.j
 const { formatStartupError, StartupError } = await import('../dist/platform/startup-error.js');
 
 Logger.overrideLogger(['warn', 'error', 'fatal']);
-try {
-  const { values, positionals } = parseArguments();
-  if (values.help) console.log(USAGE);
-  else if (values.reset && positionals.length === 0) await reset();
-  else if (!values.reset && positionals.length === 1) await runSql(positionals[0]);
-  else throw new UsageError('Expected SQL in quotes, or --reset');
-} catch (error) {
-  const isUsageError = error instanceof UsageError;
-  console.error(isUsageError ? `${error.message}\n\n${USAGE}` : formatError(error));
-  process.exitCode = isUsageError ? 2 : 1;
-}
-
-function parseArguments() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: { reset: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
-    });
-  } catch (error) {
-    throw new UsageError(/** @type {Error} */ (error).message);
-  }
-}
+await runCommand(
+  USAGE,
+  { allowPositionals: true, options: { reset: { type: 'boolean' } } },
+  ({ values, positionals }) => {
+    if (values.reset && positionals.length === 0) return reset();
+    if (!values.reset && positionals.length === 1) return runSql(positionals[0]);
+    throw new UsageError('Expected SQL in quotes, or --reset');
+  },
+  formatError,
+);
 
 /** @returns {import('../src/platform/database/database.settings.js').DatabaseSettings} */
 function readSettings() {

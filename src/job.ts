@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { setImmediate } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { createApp } from './app.js';
+import { runCommand, UsageError } from './platform/command.js';
 import { formatCommandError } from './platform/database/database-errors.js';
 import { discoverFeatures } from './platform/features/discovery.js';
 import { findSettingsClasses } from './platform/features/settings-classes.js';
@@ -20,36 +20,25 @@ The settings are those of the service. See docs/jobs.md.
 
 const FLUSH_TIMEOUT_MS = 5000;
 
-class UsageError extends Error {}
-
 process.setSourceMapsEnabled(true);
-process.exitCode = await run();
+await runCommand(
+  USAGE,
+  { allowPositionals: true },
+  ({ positionals }) => {
+    if (positionals.length !== 1) throw new UsageError('Expected the name of one job.');
+    return runJob(positionals[0] ?? '');
+  },
+  formatCommandError,
+);
 // A feature may have timers and connections of its own.
 process.exit();
 
-/** Returns the exit code. */
-async function run(): Promise<number> {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: { help: { type: 'boolean', short: 'h' } },
-    });
-    if (values.help) process.stdout.write(USAGE);
-    else if (positionals.length !== 1) throw new UsageError('Expected the name of one job.');
-    else return await runJob(positionals[0] ?? '');
-    return 0;
-  } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    const isUsageError = error instanceof UsageError || code.startsWith('ERR_PARSE_ARGS');
-    process.stderr.write(
-      isUsageError ? `${message}\n\n${USAGE}` : `${formatCommandError(error)}\n`,
-    );
-    return isUsageError ? 2 : 1;
-  }
-}
-
-/** @throws UsageError that lists the names of all jobs, if none has this name */
-async function runJob(name: string): Promise<number> {
+/**
+ * Runs a job. The exit code is 1 if it does not succeed.
+ *
+ * @throws UsageError that lists the names of all jobs, if none has this name
+ */
+async function runJob(name: string): Promise<void> {
   const features = await discoverFeatures(new URL('./features/', import.meta.url));
   const { settings, featureSettings } = loadSettings(await findSettingsClasses(features));
   // Nothing listens, and nothing else is run.
@@ -67,7 +56,7 @@ async function runJob(name: string): Promise<number> {
     }
     const stopped = stopAfterSignal(jobs, settings.SHUTDOWN_TIMEOUT_MS);
     const outcome = await Promise.race([jobs.runNow(name), stopped]);
-    return outcome === 'success' ? 0 : 1;
+    if (outcome !== 'success') process.exitCode = 1;
   } finally {
     await close(app).finally(() => log.flush(FLUSH_TIMEOUT_MS));
   }

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
-import { parseArgs } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { Registry } from 'prom-client';
+import { runCommand } from './platform/command.js';
 import { formatCommandError } from './platform/database/database-errors.js';
 import { DatabasePool } from './platform/database/database-pool.js';
 import { DatabaseSettings } from './platform/database/database.settings.js';
@@ -14,20 +14,12 @@ Applies the migrations that are not yet applied. With --status, lists all of the
 The settings are those of the service: DATABASE_URL, DATABASE_MIGRATE_URL. See docs/database.md.
 `;
 
-try {
-  const { values } = parseArgs({
-    options: { status: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
-  });
-  if (values.help) process.stdout.write(USAGE);
-  else await migrate(values.status);
-} catch (error) {
-  const { code = '' } = error as NodeJS.ErrnoException;
-  const isUsageError = code.startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(
-    isUsageError ? `${(error as Error).message}\n\n${USAGE}` : `${formatCommandError(error)}\n`,
-  );
-  process.exitCode = isUsageError ? 2 : 1;
-}
+await runCommand(
+  USAGE,
+  { options: { status: { type: 'boolean' } } },
+  ({ values }) => migrate(values.status),
+  formatCommandError,
+);
 
 async function migrate(onlyStatus = false): Promise<void> {
   Logger.overrideLogger(['warn', 'error', 'fatal']);
