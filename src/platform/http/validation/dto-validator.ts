@@ -111,11 +111,11 @@ export class DtoValidator {
       (field.isNested ? findShapeError(field, value) : undefined) ??
       (input.isParameters ? getUnparsedError(field, value) : undefined);
     if (typeError) return [createErrorDetail(typeError, input.loc, input.value)];
-    const early = await findViolated(field.rules.filter(isEarly), value, args);
+    const early = await findViolated(field.rules.filter(isSelfContained), value, args);
     if (early) return [createRuleErrorDetail(early, args, input)];
     const inner = await this.findInnerErrors(field, value, args, input);
     if (inner.length > 0) return inner;
-    const late = await findViolated(field.rules.filter(isLate), value, args);
+    const late = await findViolated(field.rules.filter(callsFeature), value, args);
     return late ? [createRuleErrorDetail(late, args, input)] : [];
   }
 
@@ -153,11 +153,11 @@ export class DtoValidator {
     args: ValidationArguments,
     input: Input,
   ): Promise<ErrorDetail[]> {
-    const early = await findViolated(field.elementRules.filter(isEarly), element, args);
+    const early = await findViolated(field.elementRules.filter(isSelfContained), element, args);
     if (early) return [createRuleErrorDetail(early, args, input)];
     const inner = await this.findNestedErrors(field, element, args, input);
     if (inner.length > 0) return inner;
-    const late = await findViolated(field.elementRules.filter(isLate), element, args);
+    const late = await findViolated(field.elementRules.filter(callsFeature), element, args);
     return late ? [createRuleErrorDetail(late, args, input)] : [];
   }
 
@@ -175,13 +175,13 @@ export class DtoValidator {
   }
 }
 
-/** Returns whether a rule does not depend on a feature, which may rely on valid elements and nested objects. */
-function isEarly({ isBuiltIn, name }: Rule): boolean {
-  return isBuiltIn && name !== ARRAY_UNIQUE;
+/** Returns whether a rule calls code of a feature, which may rely on valid elements and nested objects. */
+function callsFeature({ isBuiltIn, name }: Rule): boolean {
+  return !isBuiltIn || name === ARRAY_UNIQUE;
 }
 
-function isLate(rule: Rule): boolean {
-  return !isEarly(rule);
+function isSelfContained(rule: Rule): boolean {
+  return !callsFeature(rule);
 }
 
 function toRecord(value: unknown): Record<string | number, unknown> {
