@@ -1,4 +1,4 @@
-import { type OutgoingHttpHeaders, ServerResponse, STATUS_CODES } from 'node:http';
+import { type OutgoingHttpHeaders, STATUS_CODES } from 'node:http';
 import { types } from 'node:util';
 import {
   type ArgumentsHost,
@@ -13,7 +13,7 @@ import type { Response } from 'express';
 import { LogDeliveryError } from '../logging/log-destination.js';
 
 /** Headers that describe the body of the handler's own response. */
-const BODY_HEADERS = new Set([
+const BODY_HEADERS = [
   'cache-control',
   'content-disposition',
   'content-encoding',
@@ -21,7 +21,7 @@ const BODY_HEADERS = new Set([
   'content-length',
   'content-range',
   'content-type',
-]);
+];
 
 const INTERNAL_SERVER_ERROR = { detail: 'Internal Server Error' };
 
@@ -54,7 +54,7 @@ export class ErrorFilter implements ExceptionFilter {
       this.logger.debug({ err: error });
       return;
     }
-    const { status, body } = describe(error);
+    const { status, body } = describeError(error);
     const isInterrupted = response.headersSent && !response.writableEnded;
     if (status >= 500 || isInterrupted) this.log(error);
     if (isInterrupted) {
@@ -91,13 +91,13 @@ export class ErrorFilter implements ExceptionFilter {
 }
 
 function removeBodyHeaders(response: Response): void {
-  // Node's own method: that of the response adds the default headers, which takes longer.
-  for (const name of ServerResponse.prototype.getHeaderNames.call(response)) {
-    if (BODY_HEADERS.has(name)) response.removeHeader(name);
+  for (const name of BODY_HEADERS) {
+    // Node.js remembers that Content-Length was removed, even if there was none.
+    if (response.hasHeader(name)) response.removeHeader(name);
   }
 }
 
-function describe(error: unknown): { status: number; body: object } {
+function describeError(error: unknown): { status: number; body: object } {
   if (error instanceof HttpException) {
     const status = error.getStatus();
     if (isInteger(status, 200, 999)) return { status, body: createExceptionBody(error) };
