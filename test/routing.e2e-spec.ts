@@ -17,6 +17,7 @@ import {
 } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import request from 'supertest';
+import { requestState } from '../src/platform/http/request-state.js';
 import { createTestApp } from './fixtures/app.js';
 import type { LogRecord } from './fixtures/log-records.js';
 
@@ -60,7 +61,7 @@ describe('Middleware of a feature', () => {
   /** Functional middleware that adds the request to `calls`. */
   const record = (req: Request, res: Response, next: NextFunction) => {
     calls.push(`${req.method} ${req.originalUrl}`);
-    expect(res.getHeader('X-Request-Id')).toBe(req.state.requestId);
+    expect(res.getHeader('X-Request-Id')).toBe(req[requestState].requestId);
     next();
   };
 

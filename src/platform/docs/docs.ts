@@ -4,6 +4,7 @@ import { type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { dump } from 'js-yaml';
 import type { ApiAdapter } from '../http/api.adapter.js';
+import { requestState } from '../http/request-state.js';
 import { StartupError } from '../startup-error.js';
 import { setDocsHeaders } from './docs-headers.js';
 import { createDocsPage, createDocsScript } from './docs-page.js';
@@ -64,6 +65,6 @@ function assertNotShadowed(adapter: ApiAdapter): void {
 }
 
 function markDocsRequest(req: Request, _res: Response, next: NextFunction): void {
-  req.state.isDocsRequest = true;
+  req[requestState].isDocsRequest = true;
   next();
 }

@@ -13,6 +13,7 @@ import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import type { Request, RequestHandler, Response } from 'express';
 import { getBodyUse } from './body-use.js';
 import { findJsonSyntaxError } from './json-syntax-error.js';
+import { requestState } from './request-state.js';
 
 /** Maximum nesting of objects and arrays. FastAPI rejects about the same depth. */
 const MAX_DEPTH = 950;
@@ -137,7 +138,7 @@ function isRead(req: Request): boolean {
 
 /** Lets DTO validation read the body, until the response is closed. */
 function provideText(req: Request, res: Response, limit: Limit): void {
-  const { state } = req;
+  const { [requestState]: state } = req;
   state.readText = async () => (isRead(req) ? undefined : readText(req, limit));
   // Asynchronous work that outlives the request keeps its state in memory.
   res.once('close', () => {

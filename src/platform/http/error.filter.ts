@@ -11,6 +11,7 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Response } from 'express';
 import { LogDeliveryError } from '../logging/log-destination.js';
+import { requestState } from './request-state.js';
 
 /** Headers that describe the body of the handler's own response. */
 const BODY_HEADERS = [
@@ -59,7 +60,7 @@ export class ErrorFilter implements ExceptionFilter {
     if (status >= 500 || isInterrupted) this.log(error);
     if (isInterrupted) {
       // Closing the connection is the only way to tell the client that the response is incomplete.
-      response.req.state.hasFailedResponse = true;
+      response.req[requestState].hasFailedResponse = true;
       response.destroy();
     }
     if (response.headersSent) return;

@@ -1,6 +1,7 @@
 import { StreamableFile } from '@nestjs/common';
 import type { Response } from 'express';
 import { runInRequestContext } from './request-context.js';
+import { requestState } from './request-state.js';
 
 /** Source of the error handler of a `StreamableFile` whose author has set none. Each file has its own function. */
 const DEFAULT_ERROR_HANDLER = String(new StreamableFile(Buffer.alloc(0)).errorHandler);
@@ -16,9 +17,9 @@ export function handleFileErrors(file: StreamableFile, response: Response): void
     if (response.destroyed) return;
     const { req } = response;
     // The stream may emit its error outside of the request's context.
-    runInRequestContext(req.state, () => {
+    runInRequestContext(req[requestState], () => {
       if (response.headersSent) {
-        req.state.hasFailedResponse = !response.writableEnded;
+        req[requestState].hasFailedResponse = !response.writableEnded;
         errorHandler(error, response);
       } else {
         req.next?.(error);

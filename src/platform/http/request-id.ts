@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { findRequestSpan, runInRequestContext } from './request-context.js';
-import { RequestState } from './request-state.js';
+import { requestState, RequestState } from './request-state.js';
 
 /** Other characters would allow callers to forge log records. */
 const VALID_ID = /^[A-Za-z0-9._:-]{1,128}$/;
@@ -14,12 +14,12 @@ const VALID_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 export function assignRequestId(req: IncomingMessage, res: ServerResponse, next: () => void): void {
   const received = req.headers['x-request-id'];
   const id = typeof received === 'string' && VALID_ID.test(received) ? received : randomUUID();
-  req.state = new RequestState(
+  req[requestState] = new RequestState(
     id,
     req.headers.traceparent as string | undefined,
     req.headers.tracestate as string | undefined,
     findRequestSpan(),
   );
   res.setHeader('X-Request-Id', id);
-  runInRequestContext(req.state, next);
+  runInRequestContext(req[requestState], next);
 }

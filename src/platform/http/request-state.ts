@@ -1,10 +1,13 @@
 import type { Span } from '@opentelemetry/api';
 import { getRequestContext, type RequestContext } from './request-context.js';
 
+/** Key of the state in a request. A symbol, because features and middleware add properties too. */
+export const requestState = Symbol('requestState');
+
 declare module 'node:http' {
   interface IncomingMessage {
     /** Set by `assignRequestId()`, before all other middleware. */
-    state: RequestState;
+    [requestState]: RequestState;
   }
 }
 

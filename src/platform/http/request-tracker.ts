@@ -4,6 +4,7 @@ import type { Span } from '@opentelemetry/api';
 import type { Request, Response } from 'express';
 import { ConnectionTracker } from '../lifecycle/connection-tracker.js';
 import type { CompletedRequest } from './completed-request.js';
+import { requestState } from './request-state.js';
 
 /** Route pattern of requests that no route matches. */
 const UNMATCHED = 'unmatched';
@@ -22,7 +23,7 @@ export class RequestTracker {
 
   /** Middleware that tracks a request. */
   readonly track = (req: IncomingMessage, res: ServerResponse, next: () => void): void => {
-    const { span } = req.state;
+    const { span } = req[requestState];
     if (span !== undefined) {
       // Runs before the listener of OpenTelemetry's HTTP instrumentation, which ends the span.
       res.prependListener('close', () => {
@@ -40,14 +41,14 @@ export class RequestTracker {
 function describeCompletedRequest(serverResponse: ServerResponse): CompletedRequest {
   const response = serverResponse as Response;
   const request = response.req;
-  const { startedAt, isDocsRequest, hasFailedResponse } = request.state;
+  const { startedAt, isDocsRequest, hasFailedResponse } = request[requestState];
   // Node.js reports an error response as finished even if the client has disconnected.
   const isAborted = request.readableAborted || !response.writableFinished;
   const isUnsent = isAborted && (request.readableAborted || !response.headersSent);
   return {
     request,
     response,
-    context: request.state,
+    context: request[requestState],
     durationMs: performance.now() - startedAt,
     outcome: hasFailedResponse ? 'failed' : isAborted ? 'aborted' : 'completed',
     status: isUnsent && !hasFailedResponse ? undefined : response.statusCode,
@@ -67,5 +68,5 @@ function getRoutePattern(request: Request, response: Response): string {
   const route = request.route as { path: unknown } | undefined;
   // Express also accepts arrays and regular expressions.
   if (route !== undefined) return String(route.path);
-  return request.state.isDocsRequest && response.statusCode < 400 ? '/docs/*' : UNMATCHED;
+  return request[requestState].isDocsRequest && response.statusCode < 400 ? '/docs/*' : UNMATCHED;
 }
