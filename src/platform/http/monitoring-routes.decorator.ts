@@ -1,9 +1,6 @@
-import { SetMetadata } from '@nestjs/common';
-import { PATH_METADATA } from '@nestjs/common/constants.js';
-import { MetadataScanner } from '@nestjs/core';
+import { SetMetadata, type Type } from '@nestjs/common';
 import { PublicRoute } from './public-route.decorator.js';
-
-const scanner = new MetadataScanner();
+import { findRouteHandlers } from './route-handlers.js';
 
 /** The metadata of `@SkipThrottle()` of `@nestjs/throttler`, for throttlers without a name. */
 const SkipThrottle = () => SetMetadata('THROTTLER:SKIPdefault', true);
@@ -20,13 +17,9 @@ export function MonitoringRoutes(): ClassDecorator {
   return (controller) => {
     PublicRoute()(controller);
     SkipThrottle()(controller);
-    const methods = controller.prototype as Record<string, () => unknown>;
-    for (const name of scanner.getAllMethodNames(methods)) {
-      const method = methods[name];
-      // `CacheInterceptor` reads the metadata of handlers, but not of controllers.
-      if (method && Reflect.hasMetadata(PATH_METADATA, method)) {
-        SkipCache()(controller, name, { value: method });
-      }
+    // `CacheInterceptor` reads the metadata of handlers, but not of controllers.
+    for (const [name, value] of findRouteHandlers(controller as unknown as Type)) {
+      SkipCache()(controller, name, { value });
     }
   };
 }
