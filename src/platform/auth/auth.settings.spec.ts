@@ -61,6 +61,12 @@ describe('AuthSettings', () => {
     );
   });
 
+  it('accept white space around algorithms', () => {
+    expect(parse({ AUTH_ALGORITHMS: 'RS256, EdDSA ' })).toMatchObject({
+      AUTH_ALGORITHMS: ['RS256', 'EdDSA'],
+    });
+  });
+
   it.each(['none', 'HS256', 'RS256,HS256', 'rs256', ','])(
     'reject the algorithms %s',
     (AUTH_ALGORITHMS) => {

@@ -1,6 +1,6 @@
-import { Transform } from 'class-transformer';
 import { ArrayNotEmpty, IsIn, IsOptional, Matches, ValidateBy, ValidateIf } from 'class-validator';
 import { DevelopmentSettings, isDevelopment } from '../settings/development.settings.js';
+import { CommaSeparated } from '../settings/setting.decorators.js';
 
 /** The asymmetric algorithms of RFC 7518 and RFC 8037. */
 const ALGORITHMS = [
@@ -54,9 +54,7 @@ export class AuthSettings extends DevelopmentSettings {
   AUTH_JWKS_URL?: string;
 
   /** Algorithms of signatures that are accepted. */
-  @Transform(({ value }: { value: unknown }) =>
-    typeof value === 'string' ? value.split(',') : value,
-  )
+  @CommaSeparated()
   @ArrayNotEmpty()
   @IsIn(ALGORITHMS, { each: true, message: `expected algorithms of ${ALGORITHMS.join(',')}` })
   AUTH_ALGORITHMS: string[] = ['RS256', 'ES256', 'EdDSA'];

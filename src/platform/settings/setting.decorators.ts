@@ -77,12 +77,17 @@ function isTrustProxy(value: unknown): boolean {
   }
 }
 
+/** Splits a comma-separated list. The white space around its elements is ignored. */
+export function CommaSeparated() {
+  return Transform(({ value }: { value: unknown }) =>
+    typeof value === 'string' ? value.split(',').map((element) => element.trim()) : value,
+  );
+}
+
 /** Parses and validates a comma-separated list of origins, or `*`. */
 export function Origins() {
   return applyDecorators(
-    Transform(({ value }: { value: unknown }) => {
-      return typeof value === 'string' ? value.split(',').map((origin) => origin.trim()) : value;
-    }),
+    CommaSeparated(),
     ValidateBy(
       { name: 'origins', validator: { validate: isOrigin } },
       {
