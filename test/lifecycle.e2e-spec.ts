@@ -81,51 +81,54 @@ function waitForDraining(service: Service): Promise<void> {
 
 describe('SIGTERM', () => {
   // Repeated, because a race may lose a request in some of the runs.
-  it.each([500, 500, 500, 0, 0])(
-    'loses no request under load with SHUTDOWN_DELAY_MS=%i',
-    async (delayMs) => {
-      const service = await startService({ env: { SHUTDOWN_DELAY_MS: String(delayMs) } });
-      const agent = new Agent({ keepAlive: true, maxSockets: 50 });
-      const livenessUrl = `${service.url}/system/healthz`;
-      const echoUrl = `${service.url}/api/v1/system/smoke-test`;
-      const clients = Array.from({ length: 50 }, (_, i) =>
-        i % 2 ? repeat(livenessUrl, agent) : repeat(echoUrl, agent, '{"ping":"pet"}'),
-      );
-      const liveness = repeat(livenessUrl);
-      const readiness = repeat(`${service.url}/system/readyz`);
-      const uploads = await Promise.all(
-        Array.from({ length: 5 }, () => openUpload(service, '{"ping":"pet"}'.length)),
-      );
-      await waitFor(() =>
-        [...clients, liveness, readiness].every(({ outcomes }) => outcomes.length > 0),
-      );
+  it.each([
+    [500, 1],
+    [500, 2],
+    [500, 3],
+    [0, 1],
+    [0, 2],
+  ])('loses no request under load with SHUTDOWN_DELAY_MS=%i, run %i', async (delayMs) => {
+    const service = await startService({ env: { SHUTDOWN_DELAY_MS: String(delayMs) } });
+    const agent = new Agent({ keepAlive: true, maxSockets: 50 });
+    const livenessUrl = `${service.url}/system/healthz`;
+    const echoUrl = `${service.url}/api/v1/system/smoke-test`;
+    const clients = Array.from({ length: 50 }, (_, i) =>
+      i % 2 ? repeat(livenessUrl, agent) : repeat(echoUrl, agent, '{"ping":"pet"}'),
+    );
+    const liveness = repeat(livenessUrl);
+    const readiness = repeat(`${service.url}/system/readyz`);
+    const uploads = await Promise.all(
+      Array.from({ length: 5 }, () => openUpload(service, '{"ping":"pet"}'.length)),
+    );
+    await waitFor(() =>
+      [...clients, liveness, readiness].every(({ outcomes }) => outcomes.length > 0),
+    );
 
-      service.process.kill('SIGTERM');
-      await Promise.all([...clients, liveness, readiness].map(({ isRefused }) => isRefused));
-      agent.destroy();
-      for (const upload of uploads) upload.write('{"ping":"pet"}');
-      const responses = await Promise.all(uploads.map((upload) => text(upload)));
-      const exit = await service.exit;
+    service.process.kill('SIGTERM');
+    await Promise.all([...clients, liveness, readiness].map(({ isRefused }) => isRefused));
+    agent.destroy();
+    for (const upload of uploads) upload.write('{"ping":"pet"}');
+    const responses = await Promise.all(uploads.map((upload) => text(upload)));
+    const exit = await service.exit;
 
-      expect(exit).toMatchObject({ code: 0, stderr: '' });
-      expect(findProblems(exit)).toEqual([]);
-      for (const [response] of responses.map(parseResponses)) {
-        expect(response).toMatchObject({
-          status: 200,
-          headers: expect.arrayContaining(['Connection: close']) as string[],
-          body: expect.stringContaining('"pong":"pet"') as string,
-        });
-      }
-      const outcomes = clients.flatMap((client) => client.outcomes);
-      expect(outcomes.filter(({ status }) => status !== 200)).toEqual([]);
-      expect(liveness.outcomes.filter(({ body }) => body !== LIVENESS)).toEqual([]);
-      const firstDraining = readiness.outcomes.findIndex(({ status }) => status !== 200);
-      const whileDraining = firstDraining < 0 ? [] : readiness.outcomes.slice(firstDraining);
-      for (const outcome of whileDraining) {
-        expect(outcome).toEqual({ status: 503, body: DRAINING, connection: 'close' });
-      }
-    },
-  );
+    expect(exit).toMatchObject({ code: 0, stderr: '' });
+    expect(findProblems(exit)).toEqual([]);
+    for (const [response] of responses.map(parseResponses)) {
+      expect(response).toMatchObject({
+        status: 200,
+        headers: expect.arrayContaining(['Connection: close']) as string[],
+        body: expect.stringContaining('"pong":"pet"') as string,
+      });
+    }
+    const outcomes = clients.flatMap((client) => client.outcomes);
+    expect(outcomes.filter(({ status }) => status !== 200)).toEqual([]);
+    expect(liveness.outcomes.filter(({ body }) => body !== LIVENESS)).toEqual([]);
+    const firstDraining = readiness.outcomes.findIndex(({ status }) => status !== 200);
+    const whileDraining = firstDraining < 0 ? [] : readiness.outcomes.slice(firstDraining);
+    for (const outcome of whileDraining) {
+      expect(outcome).toEqual({ status: 503, body: DRAINING, connection: 'close' });
+    }
+  });
 
   it('completes a request while other clients disconnect', async () => {
     const service = await startService({ env: { SHUTDOWN_DELAY_MS: '300' } });
