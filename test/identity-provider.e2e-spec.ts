@@ -1,27 +1,11 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import { Controller, Get, Module } from '@nestjs/common';
 import request from 'supertest';
-import { AuthModule } from '../src/platform/auth/auth.module.js';
-import { CurrentUser } from '../src/platform/auth/current-user.decorator.js';
-import { Scopes } from '../src/platform/auth/scopes.decorator.js';
-import type { AuthenticatedUser } from '../src/platform/auth/token-verifier.service.js';
 import { createTestApp } from './fixtures/app.js';
+import { ScopedPetsModule } from './fixtures/features/scoped-pets/scoped-pets.module.js';
 import { listen } from './fixtures/http.js';
 
 const AUDIENCE = 'https://api.petsage.io';
-
-@Controller('pets')
-class PetsController {
-  @Get()
-  @Scopes('pets:read')
-  find(@CurrentUser() { sub, scopes }: AuthenticatedUser) {
-    return { sub, scopes };
-  }
-}
-
-@Module({ imports: [AuthModule], controllers: [PetsController] })
-class PetsModule {}
 
 /** Starts an OpenID provider with one client, which may request tokens for this service. */
 async function startProvider(): Promise<{ server: Server; url: string }> {
@@ -80,7 +64,7 @@ describe('An OpenID provider', () => {
   it('issues tokens that the service accepts', async () => {
     const { app } = await createTestApp({
       settings: { AUTH_ISSUER: provider.url, AUTH_AUDIENCE: AUDIENCE },
-      features: [PetsModule],
+      features: [ScopedPetsModule],
     });
     const get = async (scope: string) =>
       request(app.getHttpServer())
@@ -95,7 +79,7 @@ describe('An OpenID provider', () => {
   it('issues tokens for another audience, which the service rejects', async () => {
     const { app } = await createTestApp({
       settings: { AUTH_ISSUER: provider.url, AUTH_AUDIENCE: 'https://other.example.com' },
-      features: [PetsModule],
+      features: [ScopedPetsModule],
     });
     await request(app.getHttpServer())
       .get('/pets')

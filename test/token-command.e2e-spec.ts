@@ -3,26 +3,10 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Controller, Get, Module } from '@nestjs/common';
 import { decodeJwt } from 'jose';
 import request from 'supertest';
-import { AuthModule } from '../src/platform/auth/auth.module.js';
-import { CurrentUser } from '../src/platform/auth/current-user.decorator.js';
-import { Scopes } from '../src/platform/auth/scopes.decorator.js';
-import type { AuthenticatedUser } from '../src/platform/auth/token-verifier.service.js';
 import { createTestApp } from './fixtures/app.js';
-
-@Controller('pets')
-class PetsController {
-  @Get()
-  @Scopes('pets:read')
-  find(@CurrentUser() { sub, scopes }: AuthenticatedUser) {
-    return { sub, scopes };
-  }
-}
-
-@Module({ imports: [AuthModule], controllers: [PetsController] })
-class PetsModule {}
+import { ScopedPetsModule } from './fixtures/features/scoped-pets/scoped-pets.module.js';
 
 describe('npm run token', () => {
   let folder: string;
@@ -45,7 +29,10 @@ describe('npm run token', () => {
 
   it('prints a token that a service with the same DATA_DIR accepts', async () => {
     const token = await printToken(['--sub', 'alice', '--scope', 'pets:read pets:write']);
-    const { app } = await createTestApp({ settings: { DATA_DIR: folder }, features: [PetsModule] });
+    const { app } = await createTestApp({
+      settings: { DATA_DIR: folder },
+      features: [ScopedPetsModule],
+    });
     await request(app.getHttpServer())
       .get('/pets')
       .auth(token, { type: 'bearer' })
