@@ -156,7 +156,7 @@ function readText(req: Request, limit: Limit): Promise<string | undefined> {
 }
 
 /**
- * Reads and decompresses a body. Express's `raw()` does the same, but makes an echo request about 5 % slower.
+ * Reads and decompresses a body. Express's `raw()` takes longer: see docs/decisions/body-parser.md.
  *
  * @param done is called with an error or with the body
  */
