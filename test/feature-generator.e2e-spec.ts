@@ -221,8 +221,8 @@ describe('npm run feature', () => {
     ],
     [
       'several invalid values',
-      ['2fa', '--field', 'class:text'],
-      /^feature: .*\ndescription: .*\nfields\.class: .*\n$/,
+      ['2fa', '--description', '', '--field', 'class:text'],
+      /^feature: .*\nfields\.class: .*\ndescription: .*\n$/,
     ],
   ])('rejects %s with exit code 2', async (_, args, stderr) => {
     expect(await generate(...args)).toEqual({ code: 2, stdout: '', stderr: matching(stderr) });

@@ -20,13 +20,13 @@ With --resource, its fields are stored: repository, table and migration too.
 
 Usage:
   npm run feature                 (asks for the parts of a feature)
-  npm run feature -- NAME --description TEXT [options]
+  npm run feature -- NAME [options]
   npm run feature -- --payload FILE
   npm run feature -- NAME --add-field NAME:TYPE?
   npm run feature -- --remove NAME
 
 Options:
-  --description TEXT   what the feature is for
+  --description TEXT   what the feature is for; the default is its name
   --requirement TEXT   a requirement; can be repeated
   --field NAME:TYPE    a field of the POST request; can be repeated
   --resource           store the fields: create, get, list, change and delete them
@@ -59,8 +59,8 @@ With --resource also:
 Payload:
   {"feature":"pet_profile","description":"Profiles of pets",
    "requirements":["An owner lists their pets"],"fields":{"name":"string","age":"int?"}}
-  A Markdown file has this in a code block, or the same keys in a list. Requirements and
-  fields can be omitted, empty, null or "none". "resource", "public", "owned" and "job" are true or
+  A Markdown file has this in a code block, or the same keys in a list. The description
+  can be omitted, and requirements and fields can also be empty, null or "none". "resource", "public", "owned" and "job" are true or
   false, and "path" is the base route.
 
 Exit codes:

@@ -66,7 +66,6 @@ export function parsePayload(payload) {
     else warnings.push(`${show(key)} is not a key of a payload and is ignored.`);
   }
   const name = parseName(payload.feature, errors);
-  const description = parseText('description', payload.description, errors);
   const requirements = parseRequirements(payload.requirements, errors);
   const isJob = parseFlag('job', payload.job, errors);
   const isResource = parseFlag('resource', payload.resource, errors);
@@ -82,15 +81,19 @@ export function parsePayload(payload) {
     ? `/api/v1/${resource.pluralFolder}`
     : `/${name.replaceAll('_', '-')}`;
   const path = parsePath(payload.path, defaultPath, errors);
-  if (errors.length > 0) return { errors, warnings };
   const words = name.split('_');
+  const title = capitalize(words.join(' '));
+  const defaultDescription = `${resource ? capitalize(resource.pluralWords) : title}.`;
+  const { description: text = defaultDescription } = payload;
+  const description = parseText('description', text, errors);
+  if (errors.length > 0) return { errors, warnings };
   return {
     feature: {
       name,
       folder: words.join('-'),
       className: words.map(capitalize).join(''),
       path,
-      title: capitalize(words.join(' ')),
+      title,
       description,
       requirements,
       fields,
@@ -169,8 +172,7 @@ function parseName(value, errors) {
 function parseText(key, value, errors) {
   const text = typeof value === 'string' ? value.replace(UNSAFE_CHARACTERS, ' ').trim() : '';
   if (text === '') {
-    const problem = value === undefined ? 'the text is missing' : `${show(value)} is not a text`;
-    errors.push(`${key}: ${problem}. Write one sentence.`);
+    errors.push(`${key}: ${show(value)} is not a text. Write one sentence.`);
   }
   return text;
 }

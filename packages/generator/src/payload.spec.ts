@@ -81,7 +81,6 @@ describe('parsePayload', () => {
     expect(parsePayload(payload).errors.map((error) => error.split(/:| is/)[0])).toEqual([
       '"descripton"',
       'feature',
-      'description',
       'requirements',
       'fields.a',
     ]);
@@ -153,10 +152,12 @@ describe('description and requirements', () => {
     ]);
   });
 
-  it('reports a missing description', () => {
-    expect(parseErrors({ description: undefined })).toEqual([
-      'description: the text is missing. Write one sentence.',
-    ]);
+  it.each([
+    [{}, 'Pet profile.'],
+    [{ resource: true, fields: { name: 'string' } }, 'Pet profiles.'],
+  ])('default to the name for %j', (change, description) => {
+    const { feature } = parsePayload({ ...VALID_PAYLOAD, description: undefined, ...change });
+    expect(feature).toMatchObject({ description, payload: { description } });
   });
 
   it.each(['\u0000', 5, {}])('reject the requirement %j', (requirement) => {
