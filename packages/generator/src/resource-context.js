@@ -167,7 +167,7 @@ function createTestContext(feature, root) {
 
   /**
    * @param {StoredField[]} fields
-   * @param {boolean} isOther whether unique fields have another value than the first example
+   * @param {boolean} isOther whether fields have another value than the first example
    * @returns {string}
    */
   function formatBody(fields, isOther) {
@@ -180,14 +180,14 @@ function createTestContext(feature, root) {
    * @param {boolean} isOther
    */
   function formatValue(field, isOther) {
-    const { isOptional, isUnique, example, otherExample } = field;
+    const { isOptional, example, otherExample = example } = field;
     const target = isOptional ? undefined : findTarget(field, feature, root);
-    if (target === undefined) return JSON.stringify(isOther && isUnique ? otherExample : example);
+    if (target === undefined) return JSON.stringify(isOther ? otherExample : example);
     modules.set(target.folder, target);
-    const variable = `${isOther && isUnique ? 'other' : 'created'}${target.className}`;
+    const variable = `${isOther ? 'other' : 'created'}${target.className}`;
     if (!statements.has(variable)) {
       const required = target.resource.fields.filter((field) => !field.isOptional);
-      const body = formatBody(required, isOther && isUnique);
+      const body = formatBody(required, isOther);
       statements.set(
         variable,
         `const ${variable} = await send('post', '${target.path}').send(${body}).expect(201);`,
@@ -200,7 +200,12 @@ function createTestContext(feature, root) {
   // The example of an optional reference is null, which is not unique.
   const uniqueFields = fields.filter(({ isUnique, example }) => isUnique && example !== null);
   const exampleCode = formatBody(fields, false);
-  const otherFieldsCode = formatBody(uniqueFields, true);
+  const otherFields = fields.filter(
+    ({ isUnique, reference, example, otherExample }) =>
+      otherExample !== undefined || (isUnique && reference !== undefined && example !== null),
+  );
+  const otherFieldsCode = formatBody(otherFields, true);
+  const changedField = (otherFields[0] ?? fields[0])?.name;
   const all = [...modules.values()];
   return {
     modules: all.map(({ folder, className }) => ({ folder, className })),
@@ -209,20 +214,8 @@ function createTestContext(feature, root) {
     exampleCode,
     otherFieldsCode,
     uniqueFields,
-    changeCode: formatChange(fields),
+    changeCode: `{ ${changedField}: example.${changedField} }`,
   };
-}
-
-/**
- * Returns the code of an update that is valid.
- *
- * @param {StoredField[]} fields
- */
-function formatChange(fields) {
-  const changeable = fields.find(({ otherExample }) => otherExample !== undefined);
-  if (changeable) return `{ ${changeable.name}: ${JSON.stringify(changeable.otherExample)} }`;
-  const [field] = fields;
-  return `{ ${field?.name}: example.${field?.name} }`;
 }
 
 /** @param {boolean} isOptional */

@@ -178,7 +178,7 @@ function parseStoredField(name, expression, errors) {
     isUnique: modifiers.includes('!unique'),
     isFilter: modifiers.includes('!filter') || reference !== undefined,
     reference,
-    otherExample: reference ? undefined : isList ? [] : getOtherExample(field),
+    otherExample: reference ? undefined : getOtherExample(field),
   };
   const problem = stored.isUnique || stored.isFilter ? findIndexProblem(stored) : undefined;
   if (problem) errors.push(`fields.${name}: ${JSON.stringify(source)} ${problem}`);
@@ -227,6 +227,7 @@ function findIndexProblem(field) {
  * @param {import('./fields.js').Field} field
  */
 function getOtherExample({ example, apiProperty }) {
+  if (Array.isArray(example)) return [...example, ...example];
   const { format, enum: choices, minimum = -Infinity, maximum = Infinity, maxLength } = apiProperty;
   if (Array.isArray(choices)) return choices[1];
   if (typeof example === 'boolean') return !example;
@@ -237,6 +238,9 @@ function getOtherExample({ example, apiProperty }) {
   }
   if (maxLength === 0) return undefined;
   const text = String(example);
+  if (format === undefined && Number(maxLength ?? Infinity) > text.length + 6)
+    return `other ${text}`;
+  if (format === 'uri') return 'https://example.com/other';
   if (format === 'date') return text.replace(/\d\d$/, '30');
   if (format === 'date-time') return text.replace(/^\d+/, '2027');
   if (format === 'email') return `other.${text}`;

@@ -121,12 +121,14 @@ describe('a stored field', () => {
     ['date-time', 'timestamptz(3)', '2027-01-31T12:00:00.000Z'],
     ['uuid', 'uuid', '0b8f2ad6-3c0b-4d0e-9f62-5d1f3a1f7c12'],
     ['email', 'text', 'other.rex@example.com'],
-    ['url', 'text', 'https://example.com/re2'],
+    ['url', 'text', 'https://example.com/other'],
+    ['string', 'text', 'other text'],
+    ['string(1..9)', 'text', 'tex2'],
     ['string(1..1)', 'text', '2'],
     ['string(0..0)', 'text', undefined],
     ['dog|Häsin', 'text', 'Häsin'],
-    ['date[]', 'jsonb', []],
-    ['int[][]', 'jsonb', []],
+    ['date[]', 'jsonb', ['2026-01-31', '2026-01-31']],
+    ['int[][]', 'jsonb', [[3], [3]]],
   ])('%s has the column type %s', (type, columnType, otherExample) => {
     for (const suffix of ['', '?']) {
       expect(parseField(type + suffix).field).toMatchObject({
