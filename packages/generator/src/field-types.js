@@ -1,4 +1,4 @@
-/** @typedef {[decorator: string, ...args: string[]]} Rule a class-validator decorator */
+/** @typedef {[decorator: string, ...args: string[]]} Rule a decorator of class-validator or the platform */
 
 /**
  * The type of a field, or of the items of a list.
@@ -10,7 +10,7 @@
  * @property {unknown} invalidExample
  */
 
-// IsISO8601 rejects dates that do not exist, but also years below 100, and accepts more formats.
+// The patterns of the decorators, for clients.
 const DATE_PATTERN = '^[1-9]\\d{3}-\\d{2}-\\d{2}$';
 const DATE_TIME_PATTERN =
   '^[1-9]\\d{3}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?(Z|[+-]\\d{2}:\\d{2})$';
@@ -45,19 +45,13 @@ const NAMED_TYPES = {
   },
   date: {
     schema: { type: 'string', format: 'date', pattern: DATE_PATTERN },
-    rules: [
-      ['Matches', `/${DATE_PATTERN}/`],
-      ['IsISO8601', '{ strict: true }'],
-    ],
+    rules: [['IsDateText']],
     example: '2026-01-31',
     invalidExample: '2026-02-30',
   },
   'date-time': {
     schema: { type: 'string', format: 'date-time', pattern: DATE_TIME_PATTERN },
-    rules: [
-      ['Matches', `/${DATE_TIME_PATTERN}/`],
-      ['IsISO8601', '{ strict: true }'],
-    ],
+    rules: [['IsDateTimeText']],
     example: '2026-01-31T12:00:00.000Z',
     invalidExample: '2026-02-30T12:00:00.000Z',
   },
@@ -94,8 +88,6 @@ export const TYPE_HINT = `Use ${Object.keys(NAMED_TYPES).join(', ')}, limits suc
  */
 export function toStoredType(type) {
   const { schema, rules } = type;
-  if (schema.format === 'date') return { ...type, rules: [['IsDateText']] };
-  if (schema.format === 'date-time') return { ...type, rules: [['IsDateTimeText']] };
   if (schema.type === 'integer') {
     const { minimum = Number.MIN_SAFE_INTEGER, maximum = Number.MAX_SAFE_INTEGER } = schema;
     const limits = /** @type {Rule[]} */ ([
@@ -104,7 +96,10 @@ export function toStoredType(type) {
     ]);
     return { ...type, schema: { ...schema, minimum, maximum }, rules: [...rules, ...limits] };
   }
-  const isText = schema.type === 'string' && !schema.enum && schema.format !== 'uuid';
+  const isText =
+    schema.type === 'string' &&
+    !schema.enum &&
+    !['uuid', 'date', 'date-time'].includes(String(schema.format));
   return isText ? { ...type, rules: [...rules, ['IsStorableText']] } : type;
 }
 

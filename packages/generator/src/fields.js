@@ -18,7 +18,7 @@ import { parseType, toStoredType } from './field-types.js';
  * @property {unknown} invalidExample
  */
 
-/** Rules of the platform, for values that are stored. */
+/** Rules of the platform. */
 const PLATFORM_RULES = /^is(DateText|DateTimeText|StorableText)$/i;
 
 /**

@@ -25,6 +25,19 @@ describe('parseField', () => {
     });
   });
 
+  it.each([
+    ['date', '@IsDateText()'],
+    ['date-time', '@IsDateTimeText()'],
+  ])('validates a %s with a decorator of the platform', (type, decorator) => {
+    for (const isStored of [false, true]) {
+      expect(parseField('at', type, isStored)).toMatchObject({
+        decorators: [decorator],
+        imports: [],
+        platformImports: [decorator.slice(1, -2)],
+      });
+    }
+  });
+
   it('omits the type that Swagger reads from the metadata', () => {
     expect(parseField('name', 'string')?.apiProperty).toEqual({ example: 'text' });
   });
