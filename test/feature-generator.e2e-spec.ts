@@ -263,14 +263,13 @@ describe('npm run feature', () => {
     });
   });
 
-  it('reads a payload from Markdown and warns about unknown keys', async () => {
-    const payload = { feature: 'smoke_test', description: 'x', priority: 1 };
+  it('reads a payload from Markdown', async () => {
+    const payload = { feature: 'smoke_test', description: 'x' };
     const markdown = `# Feature\n\n\`\`\`json\n${JSON.stringify(payload)}\n\`\`\`\n`;
     expect(await generateFrom(markdown)).toEqual({
       code: 3,
       stdout: '',
-      stderr:
-        'Warning: "priority" is not a key of a payload and is ignored.\nsmoke_test: src/features/smoke-test already exists. Choose another name.\n',
+      stderr: 'smoke_test: src/features/smoke-test already exists. Choose another name.\n',
     });
   });
 

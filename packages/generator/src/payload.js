@@ -1,3 +1,4 @@
+import { capitalize } from 'inflection';
 import { TYPE_HINT } from './field-types.js';
 import { parseField } from './fields.js';
 import { describeResource } from './resource.js';
@@ -45,7 +46,7 @@ const UNSAFE_CHARACTERS = /[\s\p{Cc}\p{Cs}\p{Bidi_Control}]+/gu;
  * Validates a payload, `{ feature, description, requirements, fields, path, resource, public, owned, job }`.
  *
  * @param {unknown} payload
- * @returns {{ feature?: Feature, errors: string[], warnings: string[] }} the feature, or all errors
+ * @returns {{ feature?: Feature, errors: string[] }} the feature, or all errors
  */
 export function parsePayload(payload) {
   if (!isObject(payload)) {
@@ -53,17 +54,12 @@ export function parsePayload(payload) {
       errors: [
         `${show(payload)} is not a payload. Use an object such as {"feature":"pet_profile","description":"Profiles of pets"}.`,
       ],
-      warnings: [],
     };
   }
   /** @type {string[]} */
   const errors = [];
-  /** @type {string[]} */
-  const warnings = [];
   for (const key of Object.keys(payload).filter((key) => !KEYS.includes(key))) {
-    const similarKey = findSimilarKey(key);
-    if (similarKey) errors.push(`${show(key)} is not a key of a payload. Use "${similarKey}".`);
-    else warnings.push(`${show(key)} is not a key of a payload and is ignored.`);
+    errors.push(`${show(key)} is not a key of a payload. Use ${KEYS.join(', ')}.`);
   }
   const name = parseName(payload.feature, errors);
   const requirements = parseRequirements(payload.requirements, errors);
@@ -86,7 +82,7 @@ export function parsePayload(payload) {
   const defaultDescription = `${resource ? capitalize(resource.pluralWords) : title}.`;
   const { description: text = defaultDescription } = payload;
   const description = parseText('description', text, errors);
-  if (errors.length > 0) return { errors, warnings };
+  if (errors.length > 0) return { errors };
   return {
     feature: {
       name,
@@ -114,38 +110,7 @@ export function parsePayload(payload) {
       },
     },
     errors,
-    warnings,
   };
-}
-
-/**
- * Finds the key that a misspelled key was probably meant to be.
- *
- * @param {string} word
- */
-function findSimilarKey(word) {
-  return KEYS.find((key) => countEdits(word.toLowerCase(), key) <= key.length / 3);
-}
-
-/**
- * Counts the characters to add, remove or replace to turn one word into another.
- *
- * @param {string} from
- * @param {string} to
- * @returns {number} the Levenshtein distance
- */
-function countEdits(from, to) {
-  // The distances between the processed part of `from` and each beginning of `to`.
-  let distances = Array.from({ length: to.length + 1 }, (_, i) => i);
-  for (const [i, character] of [...from].entries()) {
-    const next = [i + 1];
-    for (let j = 0; j < to.length; j += 1) {
-      const replacement = Number(distances[j]) + (character === to[j] ? 0 : 1);
-      next.push(Math.min(replacement, Number(distances[j + 1]) + 1, Number(next[j]) + 1));
-    }
-    distances = next;
-  }
-  return Number(distances.at(-1));
 }
 
 /**
@@ -276,11 +241,6 @@ function isNone(value) {
  */
 function isObject(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** @param {string} word */
-function capitalize(word) {
-  return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
 /**

@@ -102,7 +102,7 @@ export function renderAddedColumns(feature, newFields, root) {
  *
  * @param {string} root
  */
-export function createMigrationVersion(root) {
+function createMigrationVersion(root) {
   const folder = join(root, 'src/migrations');
   const versions = existsSync(folder)
     ? readdirSync(folder).flatMap((file) => /^\d{14}(?=_)/.exec(file) ?? [])

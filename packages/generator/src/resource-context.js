@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { capitalize } from 'inflection';
 import { parsePayload } from './payload.js';
 import { joinName } from './resource.js';
 
@@ -54,7 +55,7 @@ export function isResource(feature) {
  * @param {string} root
  * @returns {ResourceFeature | undefined}
  */
-export function findTarget({ reference = '' }, feature, root) {
+function findTarget({ reference = '' }, feature, root) {
   const target =
     reference === feature.name ? feature : readFeature(reference.replaceAll('_', '-'), root);
   return isResource(target) ? target : undefined;
@@ -228,9 +229,4 @@ function timeType(isOptional) {
 /** @param {string} name of a table or column */
 function sqlName(name) {
   return RESERVED_WORDS.has(name) ? `"${name}"` : name;
-}
-
-/** @param {string} text */
-function capitalize(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

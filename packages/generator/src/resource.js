@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { pluralize } from 'inflection';
+import { capitalize, pluralize } from 'inflection';
 import { TYPE_HINT } from './field-types.js';
 import { parseField } from './fields.js';
 
@@ -270,9 +270,4 @@ function toSnakeCase(name) {
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
     .replace(/([A-Z])([A-Z][a-z])/g, '$1_$2')
     .toLowerCase();
-}
-
-/** @param {string} word */
-function capitalize(word) {
-  return word.charAt(0).toUpperCase() + word.slice(1);
 }
