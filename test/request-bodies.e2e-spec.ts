@@ -1,9 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
+import { pipeline } from 'node:stream/promises';
 import { gzipSync } from 'node:zlib';
 import {
   Body,
   type CanActivate,
+  ConflictException,
   Controller,
   type ExecutionContext,
   Get,
@@ -179,6 +181,19 @@ class PhotosController {
     let bytes = 0;
     for await (const chunk of req) bytes += (chunk as Buffer).length;
     return { bytes, body: (req.body as unknown) ?? null };
+  }
+
+  @Post('iteration')
+  async stopIteration(@Req() req: Request) {
+    for await (const chunk of req) if (chunk) throw new ConflictException('Stopped');
+  }
+
+  @Post('pipeline')
+  async stopPipeline(@Req() req: Request) {
+    await pipeline(req, async (chunks: AsyncIterable<Buffer>) => {
+      for await (const chunk of chunks)
+        if (chunk.length > 0) throw new ConflictException('Stopped');
+    });
   }
 }
 
@@ -515,6 +530,26 @@ describe('a client that disconnects during its upload', () => {
       expect(log.map(({ level, msg }) => [level, msg])).toEqual([['info', 'Request aborted']]);
     },
   );
+});
+
+describe('a handler that stops reading the body', () => {
+  it.each(['pipeline', 'iteration'])('and throws, gets its error sent: %s', async (name) => {
+    log.length = 0;
+    const url = await app.getUrl();
+    // On one connection.
+    for (const size of [10, 3_000_000, 200_000, 10]) {
+      const response = await fetch(`${url}/photos/${name}`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'text/csv' },
+        body: 'a'.repeat(size),
+      });
+      expect([response.status, await response.json()]).toEqual([409, { detail: 'Stopped' }]);
+    }
+    await waitFor(() => log.length === 4);
+    expect(log.map(({ msg, statusCode }) => [msg, statusCode])).toEqual(
+      Array(4).fill(['Request completed', 409]),
+    );
+  });
 });
 
 describe('a body that is not JSON', () => {

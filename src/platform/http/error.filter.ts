@@ -11,6 +11,7 @@ import {
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Response } from 'express';
 import { LogDeliveryError } from '../logging/log-destination.js';
+import { hasDisconnectedDuringUpload } from './client-disconnect.js';
 import { requestState } from './request-state.js';
 
 /** Headers that describe the body of the handler's own response. */
@@ -50,8 +51,7 @@ export class ErrorFilter implements ExceptionFilter {
     // Other transports, such as GraphQL, format errors themselves.
     if (host.getType() !== 'http') throw error;
     const response = host.switchToHttp().getResponse<Response>();
-    if (response.req.readableAborted) {
-      // The client has disconnected during its upload, so reading the body has failed.
+    if (hasDisconnectedDuringUpload(response)) {
       this.logger.debug({ err: error });
       return;
     }

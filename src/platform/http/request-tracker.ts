@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Span } from '@opentelemetry/api';
 import type { Request, Response } from 'express';
 import { ConnectionTracker } from '../lifecycle/connection-tracker.js';
+import { hasDisconnectedDuringUpload } from './client-disconnect.js';
 import type { CompletedRequest } from './completed-request.js';
 import { requestState } from './request-state.js';
 
@@ -43,8 +44,9 @@ function describeCompletedRequest(serverResponse: ServerResponse): CompletedRequ
   const request = response.req;
   const { startedAt, isDocsRequest, hasFailedResponse } = request[requestState];
   // Node.js reports an error response as finished even if the client has disconnected.
-  const isAborted = request.readableAborted || !response.writableFinished;
-  const isUnsent = isAborted && (request.readableAborted || !response.headersSent);
+  const hasDisconnected = hasDisconnectedDuringUpload(response);
+  const isAborted = hasDisconnected || !response.writableFinished;
+  const isUnsent = isAborted && (hasDisconnected || !response.headersSent);
   return {
     request,
     response,

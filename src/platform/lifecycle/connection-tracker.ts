@@ -87,7 +87,9 @@ export class ConnectionTracker {
    * @param onClose is called once, when the response is finished or its connection is lost
    */
   track(response: ServerResponse, onClose: () => void): void {
-    const connection = this.getConnection(response.req.socket);
+    const { req } = response;
+    const { socket } = req;
+    const connection = this.getConnection(socket);
     if (this.isClosingAfterResponse) {
       // Of several pipelined responses, only the last one may have `Connection: close`.
       const previous = getLast(connection);
@@ -97,6 +99,7 @@ export class ConnectionTracker {
     connection.responses.set(response, onClose);
     connection.hasUnreadBody = false;
     response.on('close', () => {
+      if (req.destroyed && !req.complete && !socket.destroyed) discardBody(req, socket);
       this.endResponse(connection, response);
     });
     this.activity += 1;
@@ -241,6 +244,15 @@ export class ConnectionTracker {
     if (!response.req.complete) connection.hasUnreadBody = true;
     onClose();
   }
+}
+
+/**
+ * Discards the rest of a body that a handler has stopped reading. Node.js would not read the next request of the
+ * connection, which follows it.
+ */
+function discardBody(request: IncomingMessage, socket: Socket): void {
+  request.push = () => true;
+  socket.resume();
 }
 
 function isEventStream(response: ServerResponse): boolean {
