@@ -51,8 +51,7 @@ class ChipsController {
 async function readText(request: Request): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
-  // By default, leaving the loop destroys the request: its client would get no response.
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+  for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > MAX_FILE_BYTES) throw new PayloadTooLargeException();
     chunks.push(chunk);
