@@ -164,6 +164,18 @@ describe('transaction()', () => {
     ]);
   });
 
+  it('repeats a transaction that conflicts after it has rolled back to a savepoint', async () => {
+    let calls = 0;
+    const result = await database.transaction(async (tx) => {
+      await sql`savepoint a`.execute(tx);
+      await sql`rollback to savepoint a`.execute(tx);
+      calls += 1;
+      if (calls < 3) await fail('40001').execute(tx);
+      return calls;
+    });
+    expect(result).toBe(3);
+  });
+
   it('throws a 503 if it conflicts six times', async () => {
     let calls = 0;
     const result = database.transaction(async (tx) => {

@@ -15,6 +15,9 @@ const OPERATIONS = ['select', 'insert', 'update', 'delete'];
 /** Statements that change no data. */
 const STATEMENT_WITHOUT_CHANGES = /^\s*(select|begin|start|rollback|savepoint|release|set)\b/i;
 
+/** Statements that end a transaction, in contrast to `rollback to savepoint`. */
+const END_OF_TRANSACTION = /^\s*(commit|rollback)\b(?!\s+to\b)/i;
+
 /** A connection to the database, which measures its queries, and throws a 503 if the database is not available. */
 export class DatabaseConnection {
   private isInTransaction = false;
@@ -45,7 +48,7 @@ export class DatabaseConnection {
     try {
       const result = await this.execute<Row>(text, parameters);
       if (operation === 'begin' || operation === 'start') this.isInTransaction = true;
-      if (operation === 'commit' || operation === 'rollback') this.isInTransaction = false;
+      if (END_OF_TRANSACTION.test(text)) this.isInTransaction = false;
       return result;
     } catch (error) {
       throw this.convert(error, operation, text);
