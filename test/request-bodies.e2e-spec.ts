@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import {
   Body,
@@ -20,6 +21,7 @@ import {
   Req,
   RequestMapping,
   RequestMethod,
+  Res,
   UploadedFile,
   UploadedFiles,
   UseGuards,
@@ -186,6 +188,17 @@ class PhotosController {
   @Post('iteration')
   async stopIteration(@Req() req: Request) {
     for await (const chunk of req) if (chunk) throw new ConflictException('Stopped');
+  }
+
+  @Post('late')
+  async stopAfterResponse(@Req() req: Request, @Res() res: Response) {
+    let bytes = 0;
+    for await (const chunk of req) {
+      if (bytes === 0) res.status(409).json({ detail: 'Stopped' });
+      bytes += (chunk as Buffer).length;
+      if (bytes > 1_000_000 || bytes === 10) break;
+      await nextTurn();
+    }
   }
 
   @Post('pipeline')
@@ -533,7 +546,7 @@ describe('a client that disconnects during its upload', () => {
 });
 
 describe('a handler that stops reading the body', () => {
-  it.each(['pipeline', 'iteration'])('and throws, gets its error sent: %s', async (name) => {
+  it.each(['pipeline', 'iteration', 'late'])('has its response sent: %s', async (name) => {
     log.length = 0;
     const url = await app.getUrl();
     // On one connection.

@@ -99,7 +99,7 @@ export class ConnectionTracker {
     connection.responses.set(response, onClose);
     connection.hasUnreadBody = false;
     response.on('close', () => {
-      if (req.destroyed && !req.complete && !socket.destroyed) discardBody(req, socket);
+      if (!req.complete) discardBodyAfterStop(req, socket);
       this.endResponse(connection, response);
     });
     this.activity += 1;
@@ -247,12 +247,18 @@ export class ConnectionTracker {
 }
 
 /**
- * Discards the rest of a body that a handler has stopped reading. Node.js would not read the next request of the
+ * Discards the rest of a body when its handler stops reading it. Node.js would not read the next request of the
  * connection, which follows it.
  */
-function discardBody(request: IncomingMessage, socket: Socket): void {
-  request.push = () => true;
-  socket.resume();
+function discardBodyAfterStop(request: IncomingMessage, socket: Socket): void {
+  if (!request.closed) {
+    request.once('close', () => {
+      discardBodyAfterStop(request, socket);
+    });
+  } else if (!request.complete && !socket.destroyed) {
+    request.push = () => true;
+    socket.resume();
+  }
 }
 
 function isEventStream(response: ServerResponse): boolean {
