@@ -5,8 +5,8 @@ import { formatStartupError } from './startup-error.js';
 export class UsageError extends Error {}
 
 /**
- * Runs a command. Prints its usage for `--help`, and errors. The exit code is 2 for an error in the arguments, and 1 for
- * another error.
+ * Runs a command. Prints its usage for `--help`. Prints errors to standard error: the exit code is 2 for an error in the
+ * arguments, and 1 for another error.
  *
  * @param config of `parseArgs()`, without `--help`
  */
@@ -23,9 +23,19 @@ export async function runCommand<T extends ParseArgsConfig>(
   try {
     await run(parseArgs(config));
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const isUsageError = error instanceof UsageError || code?.startsWith('ERR_PARSE_ARGS') === true;
-    process.stderr.write(isUsageError ? `${message}\n\n${usage}` : `${formatError(error)}\n`);
-    process.exitCode = isUsageError ? 2 : 1;
+    if (error instanceof UsageError || isParseError(error)) {
+      process.stderr.write(`${error.message}\n\n${usage}`);
+      process.exitCode = 2;
+    } else {
+      process.stderr.write(`${formatError(error)}\n`);
+      process.exitCode = 1;
+    }
   }
+}
+
+function isParseError(error: unknown): error is Error {
+  return (
+    error instanceof TypeError &&
+    String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')
+  );
 }
