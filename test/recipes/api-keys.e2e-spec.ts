@@ -14,7 +14,7 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { ApiBearerAuth, ApiSecurity } from '@nestjs/swagger';
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import { sql } from 'kysely';
 import request from 'supertest';
 import { AuthGuard } from '../../src/platform/auth/auth.guard.js';
@@ -50,11 +50,15 @@ class ApiKeyOrTokenGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const request = context.switchToHttp().getRequest<Request>();
+    const http = context.switchToHttp();
+    const request = http.getRequest<Request>();
     const key = request.get('X-API-Key');
     if (key !== undefined) {
       const row = await this.keys.find(createHash('sha256').update(key).digest('hex'));
-      if (row === undefined) throw new UnauthorizedException('Could not validate credentials');
+      if (row === undefined) {
+        http.getResponse<Response>().set('WWW-Authenticate', 'Bearer');
+        throw new UnauthorizedException('Could not validate credentials');
+      }
       request.authenticatedUser = { sub: row.owner_sub, scopes: row.scopes, claims: {} };
     }
     // Verifies a token if there is no user yet, and checks the scopes of both.
@@ -171,7 +175,11 @@ describe('API keys', () => {
   it('reject other credentials', async () => {
     const invalid = { detail: 'Could not validate credentials' };
     await request(server).get('/partners').expect(401, { detail: 'Not authenticated' });
-    await request(server).get('/partners').set('X-API-Key', 'wrong').expect(401, invalid);
+    await request(server)
+      .get('/partners')
+      .set('X-API-Key', 'wrong')
+      .expect('WWW-Authenticate', 'Bearer')
+      .expect(401, invalid);
     await request(server).get('/partners').auth('wrong', { type: 'bearer' }).expect(401, invalid);
   });
 

@@ -52,8 +52,8 @@ Payload:
   {"feature":"pet_profile","description":"Profiles of pets",
    "requirements":["An owner lists their pets"],"fields":{"name":"string","age":"int?"}}
   A Markdown file has this in a code block, or the same keys in a list. The description
-  can be omitted, and requirements and fields can also be empty, null or "none". "resource", "public", "owned" and "job" are true or
-  false, and "path" is the base route.
+  can be omitted, and requirements and fields can also be empty, null or "none". "resource",
+  "public", "owned" and "job" are true or false, and "path" is the base route.
 
 Exit codes:
   0  success

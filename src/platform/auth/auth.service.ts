@@ -82,7 +82,7 @@ export class AuthService {
   }
 
   private reject(response: Response, challenge: string, reason: string): void {
-    // Not on the exception: the exception filter of a feature may respond.
+    // On the response, not on the exception: if an exception filter of a feature responds, the client still gets it.
     response.setHeader('WWW-Authenticate', challenge);
     this.logger.log({ reason }, 'Request rejected');
   }

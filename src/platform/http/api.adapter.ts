@@ -139,7 +139,7 @@ export class ApiAdapter extends FastExpressAdapter {
     const isHandled = methods.includes(method) || methods.includes('_all');
     if (isHandled || methods.length === 0) return new NotFoundException();
     const allowed = [...new Set(methods)].map((name) => name.toUpperCase());
-    // Not on the exception: the exception filter of a feature may respond.
+    // On the response, not on the exception: if an exception filter of a feature responds, the client still gets it.
     res.setHeader('Allow', allowed.join(', '));
     return new MethodNotAllowedException();
   }
