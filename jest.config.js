@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import vm from 'node:vm';
 
 // Nest 12 consists of ES modules only, which Jest loads only with this option of Node.
@@ -35,8 +36,8 @@ const shared = {
 };
 
 export default {
-  // Most tests wait for a process: each core can run them, the last one too.
-  maxWorkers: '100%',
+  // Many tests wait: for a process, a time limit, or the next poll of jobs.
+  maxWorkers: availableParallelism() + 1,
   // A limit against hanging, not a measure: machines are busy.
   testTimeout: 180_000,
   projects: [
