@@ -37,7 +37,7 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import request, { type Test } from 'supertest';
 import { BodyLimit } from '../src/platform/http/body-limit.decorator.js';
 import { createTestApp, type TestApp } from './fixtures/app.js';
-import { openSocket, parseResponses } from './fixtures/http.js';
+import { openSocket, parseResponses, sendRaw } from './fixtures/http.js';
 import { waitFor } from './fixtures/wait-for.js';
 
 class PetDto {
@@ -140,6 +140,8 @@ interface Upload {
 
 @Controller('photos')
 class PhotosController {
+  bytes = 0;
+
   @Post()
   @UseInterceptors(FileInterceptor('photo'))
   create(@UploadedFile() photo: Upload, @Body() pet: PetDto) {
@@ -198,6 +200,15 @@ class PhotosController {
       bytes += (chunk as Buffer).length;
       if (bytes > 1_000_000 || bytes === 10) break;
       await nextTurn();
+    }
+  }
+
+  @Post('rest')
+  async readAfterResponse(@Req() req: Request, @Res() res: Response) {
+    this.bytes = 0;
+    for await (const chunk of req) {
+      if (this.bytes === 0) res.json({});
+      this.bytes += (chunk as Buffer).length;
     }
   }
 
@@ -548,20 +559,32 @@ describe('a client that disconnects during its upload', () => {
 describe('a handler that stops reading the body', () => {
   it.each(['pipeline', 'iteration', 'late'])('has its response sent: %s', async (name) => {
     log.length = 0;
-    const url = await app.getUrl();
-    // On one connection.
-    for (const size of [10, 3_000_000, 200_000, 10]) {
-      const response = await fetch(`${url}/photos/${name}`, {
-        method: 'POST',
-        headers: { 'Content-Type': 'text/csv' },
-        body: 'a'.repeat(size),
-      });
-      expect([response.status, await response.json()]).toEqual([409, { detail: 'Stopped' }]);
-    }
+    const sizes = [10, 3_000_000, 200_000, 10];
+    const requests = sizes.map((size, index) => {
+      const connection = index === sizes.length - 1 ? 'close' : 'keep-alive';
+      const head = `POST /photos/${name} HTTP/1.1\r\nHost: a\r\nConnection: ${connection}\r\n`;
+      return `${head}Content-Type: text/csv\r\nContent-Length: ${size}\r\n\r\n${'a'.repeat(size)}`;
+    });
+    // On one connection: the next request is read too.
+    const responses = parseResponses(await sendRaw(app, requests.join('')));
+    expect(responses.map(({ status, body }) => [status, body])).toEqual(
+      Array(4).fill([409, '{"detail":"Stopped"}']),
+    );
     await waitFor(() => log.length === 4);
     expect(log.map(({ msg, statusCode }) => [msg, statusCode])).toEqual(
       Array(4).fill(['Request completed', 409]),
     );
+  });
+});
+
+describe('a handler that reads the body after its response', () => {
+  it('receives all of it', async () => {
+    const socket = await openSocket(app);
+    socket.write('POST /photos/rest HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\na');
+    await once(socket, 'data');
+    socket.write('a'.repeat(2_999_999));
+    await waitFor(() => app.get(PhotosController).bytes === 3_000_000);
+    socket.destroy();
   });
 });
 
