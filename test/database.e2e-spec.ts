@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { getHeapSpaceStatistics } from 'node:v8';
 import { jest } from '@jest/globals';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { sql } from 'kysely';
@@ -144,6 +145,25 @@ describe('values', () => {
       .executeTakeFirst();
     expect(numUpdatedRows).toBe(2n);
   });
+});
+
+// The embedded database itself allocates memory there.
+(isEmbedded ? it.skip : it)('keeps no results of queries in the old generation of V8', async () => {
+  const readOldBytes = () =>
+    getHeapSpaceStatistics().find(({ space_name }) => space_name === 'old_space')
+      ?.space_used_size ?? NaN;
+  const query = sql`select i, repeat('a', 50) || i as text, now() as time from generate_series(1, 100) as i`;
+  const runQueries = async () => {
+    for (let count = 0; count < 500; count += 1) {
+      await Promise.all([1, 2, 3, 4].map(() => query.execute(database.db)));
+    }
+  };
+  await runQueries();
+  const before = readOldBytes();
+  await runQueries();
+  const grown = readOldBytes() - before;
+  // Each of the 2,000 results has 100 rows.
+  expect(grown / 2000).toBeLessThan(1000);
 });
 
 describe('transaction()', () => {
