@@ -42,12 +42,14 @@ export async function promptForPayload(root, ask = input, choose = select) {
   const placeholder = flags.resource && { x: 'int' };
   const feature = await ask({
     message: 'Name, such as pet_profile:',
-    validate: (feature) => findError({ feature, description: 'x', fields: placeholder }) ?? true,
+    validate: (feature) => findError({ feature, fields: placeholder }) ?? true,
   });
-  const description = await ask({
-    message: 'Description, such as Profiles of pets:',
-    validate: (description) => findError({ feature, description, fields: placeholder }) ?? true,
+  const answer = await ask({
+    message: 'Description, such as Profiles of pets (empty: the name):',
+    validate: (answer) =>
+      findError({ feature, description: answer || undefined, fields: placeholder }) ?? true,
   });
+  const description = answer || undefined;
   const requirements = await askForList(ask, 'Requirement (empty to continue):', (requirements) =>
     findError({ feature, description, requirements, fields: placeholder }),
   );
@@ -100,8 +102,7 @@ export function formatCommand(payload, platform = process.platform) {
   const { feature, description, requirements, fields, ...flags } = payload;
   const args = [
     feature,
-    '--description',
-    description,
+    ...(description ? ['--description', description] : []),
     ...requirements.flatMap((requirement) => ['--requirement', requirement]),
     ...Object.entries(fields).flatMap(([name, type]) => ['--field', `${name}:${type}`]),
     ...Object.keys(flags).map((flag) => `--${flag}`),

@@ -39,7 +39,7 @@ describe('promptForPayload', () => {
       '2fa',
       'smoke_test',
       'pet_profile',
-      '',
+      ' ',
       'Profiles of pets',
       'An owner lists their pets',
       '',
@@ -64,9 +64,9 @@ describe('promptForPayload', () => {
       'Name, such as pet_profile: smoke_test',
       'smoke_test: src/features/smoke-test already exists',
       'Name, such as pet_profile: pet_profile',
-      'Description, such as Profiles of pets: ',
-      'description: "" is not a text',
-      'Description, such as Profiles of pets: Profiles of pets',
+      'Description, such as Profiles of pets (empty: the name):  ',
+      'description: " " is not a text',
+      'Description, such as Profiles of pets (empty: the name): Profiles of pets',
       'Requirement (empty to continue): An owner lists their pets',
       'Requirement (empty to continue): ',
       `${field} name`,
@@ -85,7 +85,7 @@ describe('promptForPayload', () => {
     const answers = [
       'auth',
       'pet_profile',
-      'Profiles of pets',
+      '',
       '',
       '',
       'name:string!unique',
@@ -96,14 +96,13 @@ describe('promptForPayload', () => {
     const { payload, dialog } = await answer(2, answers);
     expect(payload).toEqual({
       feature: 'pet_profile',
-      description: 'Profiles of pets',
       requirements: [],
       fields: { name: 'string(1..80)!unique' },
       resource: true,
       owned: true,
     });
     expect(formatCommand(payload, 'linux')).toBe(
-      "npm run feature -- pet_profile --description 'Profiles of pets' --field 'name:string(1..80)!unique' --resource --owned",
+      "npm run feature -- pet_profile --field 'name:string(1..80)!unique' --resource --owned",
     );
     const field =
       'Field, such as name:string(1..80)!unique or kind:dog|cat!filter (empty to finish):';
@@ -111,7 +110,7 @@ describe('promptForPayload', () => {
       'Name, such as pet_profile: auth',
       'feature: "auth" is a reserved name of resources',
       'Name, such as pet_profile: pet_profile',
-      'Description, such as Profiles of pets: Profiles of pets',
+      'Description, such as Profiles of pets (empty: the name): ',
       'Requirement (empty to continue): ',
       `${field} `,
       'A resource stores at least one field.',
