@@ -1,20 +1,47 @@
-// Measures what authentication costs: the CPU time per request of a protected handler with a token of each algorithm,
-// and of the same handler without `@Authenticated()`, in turns. Prints a Markdown table with the medians, and the ratios
-// to the public handler.
-//
-// npm run build && node bench/authentication.js [rounds] [paths of the node programs that run the service]
+// Measures what authentication costs.
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { startIssuer } from './issuer.js';
-import { exitWithError, prepareMachine, run } from './machine.js';
+import { BenchmarkError, exitWithError, prepareMachine, run } from './machine.js';
 import { startServer } from './server.js';
 import { measureLoad } from './wrk.js';
 
 const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
 
-const [rounds = '4', ...nodes] = process.argv.slice(2);
-await measure().catch(exitWithError);
+const HELP = `Measures the CPU time per request of a protected handler with a token of each algorithm, and of the same
+handler without @Authenticated(), in turns. Prints a Markdown table with the medians, and the ratios to the handler
+without it.
 
-async function measure() {
+  npm run build && node bench/authentication.js [--rounds 4] [NODE...]
+
+NODE is the path of a Node.js that runs the service; without it, this one does.`;
+
+await main().catch(exitWithError);
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '4' },
+      help: { type: 'boolean', short: 'h' },
+    },
+    allowPositionals: true,
+  });
+  if (values.help) {
+    console.log(HELP);
+    return;
+  }
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1) {
+    throw new BenchmarkError(`--rounds must be a positive integer, but is ${values.rounds}.`);
+  }
+  await measure(rounds, positionals.length > 0 ? positionals : [process.execPath]);
+}
+
+/**
+ * @param {number} rounds
+ * @param {string[]} nodes
+ */
+async function measure(rounds, nodes) {
   await prepareMachine();
   const { settings, tokens } = await startIssuer(ALGORITHMS);
   /** @type {import('./wrk.js').Request[]} */
@@ -23,7 +50,7 @@ async function measure() {
     ...tokens.map((token) => ({ method: 'GET', path: '/pets/protected', status: 200, token })),
   ];
   const servers = [];
-  for (const node of nodes.length > 0 ? nodes : [process.execPath]) {
+  for (const node of nodes) {
     const command = ['env', ...settings, node];
     command.push(join(import.meta.dirname, 'authentication-server.js'));
     const server = await startServer({ command });
@@ -33,7 +60,7 @@ async function measure() {
   }
   const order = [...servers];
   // The first round is the warm-up.
-  for (let round = 0; round <= Number(rounds); round++) {
+  for (let round = 0; round <= rounds; round++) {
     for (const { server, samples } of order.reverse()) {
       for (const [index, request] of requests.entries()) {
         // While a server is idle, V8 shrinks its heap and discards compiled code.

@@ -1,9 +1,7 @@
-// Measures what each part of src/fast-express gains: the CPU time per request with all parts, divided by that
-// without the part. Prints the rows of the table in src/fast-express/README.md.
-//
-// npm run build && node bench/fast-express.js [rounds]
+// Measures what each part of src/fast-express gains.
 import { join } from 'node:path';
-import { exitWithError, prepareMachine } from './machine.js';
+import { parseArgs } from 'node:util';
+import { BenchmarkError, exitWithError, prepareMachine } from './machine.js';
 import { startServer } from './server.js';
 import { measureLoad, REQUESTS } from './wrk.js';
 
@@ -15,10 +13,33 @@ const SCENARIOS = {
   parameter: { method: 'GET', path: '/items-15/1', status: 200 },
 };
 
-const rounds = Number(process.argv[2] ?? 15);
-await measure().catch(exitWithError);
+const HELP = `Measures the CPU time per request with all parts of src/fast-express, divided by the time without each of
+them. Prints the rows of the table in src/fast-express/README.md.
 
-async function measure() {
+  npm run build && node bench/fast-express.js [--rounds 15]`;
+
+await main().catch(exitWithError);
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '15' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return;
+  }
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1) {
+    throw new BenchmarkError(`--rounds must be a positive integer, but is ${values.rounds}.`);
+  }
+  await measure(rounds);
+}
+
+/** @param {number} rounds */
+async function measure(rounds) {
   await prepareMachine();
   /** @type {{ title: string, server: import('./server.js').Server }[]} */
   const servers = [];
@@ -34,6 +55,7 @@ async function measure() {
     const samples = await measureScenario(
       servers.map(({ server }) => server),
       request,
+      rounds,
     );
     for (const [index, { title }] of servers.entries()) {
       // The ratio of each round, because the speed of the machine changes between rounds.
@@ -52,8 +74,9 @@ async function measure() {
  *
  * @param {import('./server.js').Server[]} servers
  * @param {import('./wrk.js').Request} request
+ * @param {number} rounds
  */
-async function measureScenario(servers, request) {
+async function measureScenario(servers, request, rounds) {
   /** @type {number[][]} */
   const samples = [];
   const order = servers.map((server, index) => ({ server, index }));
