@@ -32,7 +32,7 @@ export async function buildOpenApiDocument(root, folder, files, signal) {
       await mkdir(dirname(join(copy, path)), { recursive: true });
       await writeFile(join(copy, path), content);
     }
-    await runNode('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noCheck');
+    await runNode('node_modules/typescript-7/bin/tsc', '-p', 'tsconfig.build.json', '--noCheck');
     await runNode('scripts/openapi.js');
     return await readFile(join(copy, 'openapi.json'), 'utf8');
   } finally {
