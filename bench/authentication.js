@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { startIssuer } from './issuer.js';
 import { BenchmarkError, exitWithError, prepareMachine, run } from './machine.js';
 import { startServer } from './server.js';
+import { median } from './statistics.js';
 import { measureLoad } from './wrk.js';
 
 const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'];
@@ -82,9 +83,4 @@ async function measure(rounds, nodes) {
     console.log(`| Node.js ${version} | ${cells.join(' | ')} |`);
   }
   process.exit();
-}
-
-/** @param {number[]} values */
-function median(values) {
-  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? NaN;
 }

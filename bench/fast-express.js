@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BenchmarkError, exitWithError, prepareMachine } from './machine.js';
 import { startServer } from './server.js';
+import { median } from './statistics.js';
 import { measureLoad, REQUESTS } from './wrk.js';
 
 const PARTS = ['messageClasses', 'headersAsText', 'directDispatch', 'routeIndex', 'jsonReply'];
@@ -94,9 +95,4 @@ async function measureScenario(servers, request, rounds) {
     if (round > 0) samples.push(times);
   }
   return samples;
-}
-
-/** @param {number[]} values */
-function median(values) {
-  return values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? NaN;
 }
