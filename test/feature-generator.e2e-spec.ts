@@ -451,11 +451,6 @@ describe('npm run feature', () => {
       expect(code).toBe(0);
     });
 
-    it('rejects a feature that was already generated', async () => {
-      expect(await generateFrom(PLAIN)).toMatchObject({ code: 3, stdout: '' });
-      expect(await readProject()).toEqual(generatedFiles);
-    });
-
     it('does not remove a feature with edited or added files', async () => {
       await appendFile(join(project, 'src/features/vet-tip/vet-tip.service.ts'), '// Edited.\n');
       await writeFile(join(project, 'src/features/vet-tip/notes.txt'), 'Added.');

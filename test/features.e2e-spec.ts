@@ -205,23 +205,6 @@ describe('a folder in src/features', () => {
       );
     });
 
-    it('has a DTO with the name of a different DTO', async () => {
-      await addTwin(
-        [/KennelGuest(?=Module|Controller)/g, 'KennelTwin'],
-        [/\/kennel-guest(?=\.)/g, '/kennel-twin'],
-        [/'kennel-guest'/g, "'kennel-twin'"],
-        [/'addKennelGuest'/g, "'addKennelTwin'"],
-        [/'kennel_registry'/g, "'twin_registry'"],
-        [/example: 3/g, 'example: 4'],
-      );
-      const { code, stderr } = await runService({ cwd: project });
-      expect({ code, stderr }).toEqual({
-        code: 1,
-        stderr:
-          'KennelGuestModule and KennelTwinModule have different DTOs or enums of the name KennelGuest. Rename one of the classes, or set its @ApiSchema({ name }). Of an enum, change the enumName.\n',
-      });
-    });
-
     it('has a dependency that Nest cannot resolve', async () => {
       const provider = '{ provide: "twin", useFactory: () => 1, inject: ["unknown"] }';
       await addTwin(

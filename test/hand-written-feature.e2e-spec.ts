@@ -68,13 +68,4 @@ describe('a feature that is written by hand', () => {
     expect(liveness.headers).not.toHaveProperty('deprecation');
     expect(liveness.headers).not.toHaveProperty('x-shelter');
   });
-
-  it('adds its readiness check', async () => {
-    await request(server)
-      .get('/system/readyz')
-      .expect(200, {
-        status: 'degraded',
-        checks: { event_loop: 'up', log: 'up', registry: 'down' },
-      });
-  });
 });

@@ -204,21 +204,6 @@ describePostgres('transaction() on a server', () => {
     expect(calls).toBe(3);
   });
 
-  it('returns 503 with Retry-After if a transaction conflicts six times', async () => {
-    isolationLevel = 'repeatable read';
-    run = async (tx) => {
-      await tx.selectFrom('notes').selectAll().execute();
-      await server.query('update notes set count = count + 1', database);
-      await increment(tx, IDS[0]);
-    };
-    await request(app.getHttpServer())
-      .post('/transactions')
-      .expect(503, { detail: 'Service Unavailable' })
-      .expect('Retry-After', '1');
-    expect(calls).toBe(6);
-    expect(await readCounts()).toEqual([6, 6]);
-  });
-
   it('returns 503 with Retry-After if a single statement was the victim of a deadlock', async () => {
     const other = new pg.Client(database);
     await other.connect();

@@ -117,36 +117,6 @@ describe('Middleware of a feature', () => {
     await request(server).get('/docs/swagger-ui.css').expect(200);
   });
 
-  it('runs for the routes of a controller, in the order of apply(), without excluded routes', async () => {
-    const first = (_req: Request, _res: Response, next: NextFunction) => {
-      calls.push('first');
-      next();
-    };
-    const feature = createFeature((consumer) => {
-      consumer.apply(first, RecordMiddleware).exclude('cats/excluded').forRoutes(CatsController);
-    });
-    const { app } = await createTestApp({ features: [feature] });
-    const server = app.getHttpServer();
-    await request(server).get('/cats/1?a=b').expect(200, { id: '1' });
-    await request(server).get('/cats/excluded').expect(200, { id: 'excluded' });
-    await request(server).get('/system/healthz').expect(200);
-    expect(calls).toEqual(['first', 'GET /cats/1?a=b']);
-  });
-
-  it('runs after middleware that app.use() has added', async () => {
-    const { app } = await createTestApp({
-      features: [createFeature((consumer) => consumer.apply(record).forRoutes('*'))],
-      prepare: (prepared) => {
-        prepared.use((_req: Request, _res: Response, next: NextFunction) => {
-          calls.push('app.use()');
-          next();
-        });
-      },
-    });
-    await request(app.getHttpServer()).get('/cats').expect(200);
-    expect(calls).toEqual(['app.use()', 'GET /cats']);
-  });
-
   it('does not become the route of a request in the log', async () => {
     const { app, log } = await createTestApp({
       features: [

@@ -505,7 +505,6 @@ describe('petsage-smoke', () => {
 
   it.each<[number, string, () => string[], RegExp]>([
     [0, '--help', () => ['--help'], /^$/],
-    [0, '--version', () => ['--version'], /^$/],
     [2, 'no URL', () => [], /^Expected one URL, got 0\.\nSee petsage-smoke --help\.\n$/],
     [2, 'an unknown option', () => [service.url, '--nope'], /^Unknown option '--nope'/],
     [
@@ -555,7 +554,6 @@ describe('petsage-smoke', () => {
     ],
     [3, 'a refused connection', () => ['http://127.0.0.1:1'], /^$/],
     [3, 'an unknown host', () => ['http://nowhere.invalid', '--wait', '300ms'], /^$/],
-    [4, 'another version', () => [service.url, '--expect-version', '0.9.0'], /^$/],
   ])('exits with %i for %s', async (code, _, args, stderr) => {
     const result = await runSmoke(args());
     expect(result.stderr).toMatch(stderr);

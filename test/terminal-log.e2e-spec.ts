@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { stripVTControlCharacters } from 'node:util';
+import { describeOnLinux } from './fixtures/linux.js';
 import { copyBuild } from './fixtures/project.js';
 import { waitFor } from './fixtures/wait-for.js';
 
 // The `script` command of util-linux provides the terminal.
-const describeOnLinux = process.platform === 'linux' ? describe : describe.skip;
-
 describeOnLinux('Log on a terminal', () => {
   let terminal: ChildProcess | undefined;
   let output: string;
