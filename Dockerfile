@@ -40,7 +40,7 @@ COPY --from=build /app/packages/smoke-runner/dist packages/smoke-runner/dist
 # The user `node`, as a number: Kubernetes verifies runAsNonRoot only for numeric users.
 USER 1000:1000
 EXPOSE 8000
-# An overloaded process responds late: the limits are those of the liveness probe in deploy/kubernetes.
+# An overloaded process responds late: the liveness probe in deploy/kubernetes has the same limits.
 HEALTHCHECK --interval=10s --timeout=10s --retries=6 --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.MANAGEMENT_PORT || process.env.PORT || 8000}/system/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 # Without a shell or npm as parent, SIGTERM reaches the process and starts a graceful shutdown.

@@ -16,7 +16,7 @@ import { format, resolveConfig } from 'prettier';
  *
  * @typedef {object} LoadSummary
  * @property {Statistic} requestsPerSecond
- * @property {Ratio} ratioToNodeHttp this server's rate divided by that of node:http
+ * @property {Ratio} ratioToNodeHttp this server's rate divided by node:http's rate
  * @property {Ratio} petsageRatio PetSage's rate divided by this server's
  * @property {number} p50
  * @property {number} p99
@@ -74,8 +74,8 @@ import { format, resolveConfig } from 'prettier';
  */
 
 /**
- * One server of a stored resource. The speed of PetSage API divided by that of this server is `rateRatio`, of requests
- * per second, and `cpuRatio`, of requests per CPU time.
+ * One server of a stored resource. `rateRatio` is PetSage's requests per second divided by this server's, and
+ * `cpuRatio` its requests per CPU time divided by this server's.
  *
  * @typedef {object} ResourceSummary
  * @property {string} name
@@ -102,8 +102,8 @@ import { format, resolveConfig } from 'prettier';
 /** @typedef {Omit<RoundSettings, 'starts'> & { starts?: undefined }} ResourceSettings */
 
 /**
- * `connectionSeconds` is the load for each number of connections, `latencySeconds` that of a round at a
- * constant rate.
+ * `connectionSeconds` is the time under load for each number of connections, and `latencySeconds` for each
+ * round at a constant rate.
  *
  * @typedef {RoundSettings & {
  *   connectionSeconds: number,

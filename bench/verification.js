@@ -60,7 +60,7 @@ export async function verifyServers(servers) {
     assert.deepEqual(
       headers['nest-fastify-headers'],
       headers.petsage,
-      'Adapt the headers in bench/peers/nest/nest-fastify-headers.ts to those of PetSage API.',
+      'Adapt the headers in bench/peers/nest/nest-fastify-headers.ts to the headers of PetSage API.',
     );
   }
 }

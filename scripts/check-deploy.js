@@ -20,7 +20,7 @@ import { parse, parseAllDocuments } from 'yaml';
 
 const PROJECT = join(import.meta.dirname, '..');
 
-// The types are those of the sources, because the type check runs without a build.
+// The types come from the sources, because the type check runs without a build.
 /** @type {typeof import('../src/platform/settings/settings.js')} */
 const { Settings } = await import(join(PROJECT, 'dist/platform/settings/settings.js'));
 /** @type {typeof import('../src/platform/auth/auth.settings.js')} */

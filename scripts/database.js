@@ -5,7 +5,7 @@ import pg from 'pg';
 const USAGE = `Usage: npm run database -- "SQL"
        npm run database -- --reset
 
-Runs SQL on the database of the service, and prints the rows. The settings are those of the service.
+Runs SQL on the database of the service, and prints the rows. It uses the settings of the service.
 The embedded database can be used by one process at a time: stop the service first.
 --reset deletes all data of the embedded database.
 `;

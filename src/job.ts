@@ -15,7 +15,7 @@ import { loadSettings } from './platform/settings/load-settings.js';
 const USAGE = `Usage: npm run job -- NAME
 
 Runs the last due time of a scheduled job now, and exits with 0 if it succeeds.
-The settings are those of the service. See docs/jobs.md.
+It uses the settings of the service. See docs/jobs.md.
 `;
 
 const FLUSH_TIMEOUT_MS = 5000;

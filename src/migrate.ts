@@ -11,7 +11,7 @@ import { loadSettings } from './platform/settings/load-settings.js';
 const USAGE = `Usage: npm run migrate [-- --status]
 
 Applies the migrations that are not yet applied. With --status, lists all of them and changes nothing.
-The settings are those of the service: DATABASE_URL, DATABASE_MIGRATE_URL. See docs/database.md.
+It uses the settings of the service: DATABASE_URL, DATABASE_MIGRATE_URL. See docs/database.md.
 `;
 
 await runCommand(

@@ -380,7 +380,7 @@ describe('Authentication', () => {
       expect((await remove('pets:delete pets:write')).status).toBe(200);
     });
 
-    it('adds the scopes of a handler to those of its controller', async () => {
+    it('adds the scopes of a handler to the scopes of its controller', async () => {
       const createToken = (scope: string) => issuer.createToken({ scope });
       await get('/owners', await createToken('owners:read')).expect(200, []);
       await get('/owners', await createToken('owners:write')).expect(403, FORBIDDEN);
@@ -404,17 +404,6 @@ describe('Authentication', () => {
   });
 
   describe('keys of the issuer', () => {
-    it('accepts tokens of a new key without a restart', async () => {
-      const other = await Issuer.start('ES256');
-      const { app } = await createTestApp({ settings: other.settings, features: [PetsModule] });
-      const send = async (token: string) =>
-        (await request(app.getHttpServer()).get('/pets').auth(token, { type: 'bearer' })).status;
-      await other.addKey('ES256', 'next');
-      const [oldKey, newKey] = other.keys;
-      expect(await send(await other.createToken({}, {}, oldKey))).toBe(200);
-      expect(await send(await other.createToken({}, {}, newKey))).toBe(200);
-    });
-
     it('responds with 503 while no key can be read, and keeps known keys', async () => {
       const other = await Issuer.start('ES256');
       const { app, log } = await createTestApp({
@@ -454,19 +443,6 @@ describe('Authentication', () => {
         .get('/pets')
         .auth(await other.createToken(), { type: 'bearer' })
         .expect(503, { detail: 'Service Unavailable' });
-    });
-
-    it('reads the keys once in 30 seconds for tokens with an unknown kid', async () => {
-      const count = issuer.requests.length;
-      const startedAt = performance.now();
-      for (let i = 0; i < 100; i++) {
-        await get('/pets', await issuer.createToken({}, { kid: `unknown-${i}` })).expect(
-          401,
-          INVALID,
-        );
-      }
-      const limit = 1 + Math.floor((performance.now() - startedAt) / 30_000);
-      expect(issuer.requests.length - count).toBeLessThanOrEqual(limit);
     });
 
     it('responds within the time limit while the issuer does not', async () => {

@@ -73,7 +73,7 @@ describe('migrations', () => {
     });
   });
 
-  it('may be older than those that are applied, and newer than those of the build', async () => {
+  it('may be older than the applied migrations, and newer than the migrations of the build', async () => {
     await withApp({ '20260103000000_create_visits.sql': 'create table visits ()' });
     await withApp({ [CREATE_PETS]: 'create table pets ()' }, async (app) => {
       expect(await query(app, 'select * from pets, visits')).toEqual([]);

@@ -120,7 +120,7 @@ function measureLowestContrast(elements: Locator): Promise<number> {
       const [red = 0, green = 0, blue = 0, alpha = 1] = (color.match(/[\d.]+/g) ?? []).map(Number);
       return { rgb: [red, green, blue], alpha };
     };
-    // Each color is painted over those of the ancestors.
+    // Each color is painted over the colors of the ancestors.
     const getBackground = (element: Element | null): number[] => {
       if (!element) return [255, 255, 255];
       const { rgb, alpha } = parse(getComputedStyle(element).backgroundColor);

@@ -66,7 +66,7 @@ class ClockModule implements OnModuleInit {
       'create table if not exists test_clock (now timestamptz not null)',
       `create or replace function public.now() returns timestamptz language sql
         as 'select now from test_clock'`,
-      // The embedded database has a single session, in which this function replaces that of PostgreSQL.
+      // The embedded database has a single session, in which this function replaces PostgreSQL's.
       'set search_path = public, pg_catalog',
     ];
     for (const statement of statements) await sql.raw(statement).execute(this.database.db);
@@ -137,7 +137,7 @@ function findLog(message: string) {
   return testApp?.log.filter(({ msg }) => String(msg).startsWith(message)) ?? [];
 }
 
-/** Waits until this process has read the jobs, and has run those that are due. */
+/** Waits until this process has read the jobs, and has run the due jobs. */
 async function waitForPoll(): Promise<void> {
   const repository = getApp().get(JobsRepository, { strict: false });
   const find = jest.spyOn(repository, 'find');

@@ -29,7 +29,7 @@ function parseValue(metrics: string, series: string): number {
   return Number(line?.slice(series.length + 1) ?? 0);
 }
 
-/** Returns the number of requests by labels, without those to `/metrics`. */
+/** Returns the number of requests by labels, without requests to `/metrics`. */
 function parseRequestCounts(metrics: string): Map<string, number> {
   const lines = metrics.matchAll(/^http_request_duration_seconds_count\{(.*)\} (\d+)$/gm);
   const counts = [...lines].map(([, labels = '', count]) => [labels, Number(count)] as const);

@@ -148,7 +148,7 @@ class PetsController {
 
   @Post('pets/:id')
   @HttpCode(200)
-  // The order of the parameters is not that of the errors.
+  // The parameters are in another order than the errors.
   updatePet(
     @Body() { name }: PetBodyDto,
     @Query() { limit }: PetQueryDto,

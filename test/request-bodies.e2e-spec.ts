@@ -662,7 +662,7 @@ describe('@BodyLimit()', () => {
     await postJson('/limits/large', createPet(307_201)).expect(413, createTooLargeError('300kb'));
   });
 
-  it('of a handler replaces that of its controller', async () => {
+  it('of a handler replaces the limit of its controller', async () => {
     await postJson('/limits/large/own', createPet(20)).expect(200, createLength(20));
     await postJson('/limits/large/own', createPet(21)).expect(413, createTooLargeError('20b'));
   });

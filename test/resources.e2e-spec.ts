@@ -145,7 +145,7 @@ describe('POST', () => {
     expect(response.body).toMatchObject({ weight: 0, code: UNKNOWN_ID });
   });
 
-  it('ignores unknown keys, and those of the columns', async () => {
+  it('ignores unknown keys, and the names of columns', async () => {
     const extra = { id: UNKNOWN_ID, version: 7, ownerSub: 'bob', createdAt: 0, constructor: {} };
     const { id, ...created } = await create({ ...extra, owner_sub: 'bob', color: 'red' });
     expect(id).not.toBe(UNKNOWN_ID);

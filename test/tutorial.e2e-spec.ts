@@ -119,7 +119,7 @@ async function applyDiff({ text, paragraph }: Block): Promise<void> {
   await writeFile(join(project, path), content);
 }
 
-/** Compares an output with that of the document, in which `…` is any number of lines. */
+/** Compares an output with the output in the document, in which `…` is any number of lines. */
 function expectOutput(actual: string, { line, text }: Block): void {
   const lines = actual
     .trim()

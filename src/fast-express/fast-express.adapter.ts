@@ -56,7 +56,7 @@ const expressRequests = tracingChannel('express.router.request');
 export class FastExpressAdapter extends ExpressAdapter {
   private readonly defaultHeaders: HeaderField[];
   private readonly jsonHeaders: HeaderField[];
-  /** The default headers and those of JSON. */
+  /** The default headers and the headers of JSON responses. */
   private readonly jsonDefaults: DefaultHeaders;
   private readonly serverOptions: ServerOptions;
   private readonly optimizations: Optimizations;
@@ -124,8 +124,8 @@ export class FastExpressAdapter extends ExpressAdapter {
   }
 
   /**
-   * Adds middleware that runs once for each request, before all other middleware. Unlike that of `use()`, it
-   * does not make requests pass Express's router.
+   * Adds middleware that runs once for each request, before all other middleware. Unlike middleware of
+   * `use()`, it does not make requests pass Express's router.
    */
   useBeforeRouting(...middleware: ServerMiddleware[]): void {
     this.serverMiddleware.push(...middleware);

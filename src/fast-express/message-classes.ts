@@ -47,7 +47,7 @@ export class DefaultHeaders {
     return this.values.get(name.toLowerCase());
   }
 
-  /** Returns the text of the headers, without those that the response sets itself. */
+  /** Returns the text of the headers, except the ones that the response sets itself. */
   serialize(names: string[]): string {
     if (!names.some((name) => this.has(name))) return this.serialized;
     const replaced = names.filter((name) => this.has(name));
@@ -178,7 +178,7 @@ function getNames(headers: unknown[]): string[] {
     .map(String);
 }
 
-/** Returns the headers without those of the given names, in any case. */
+/** Returns the headers except the given names, which are compared without case. */
 export function omitHeaders(fields: HeaderField[], names: string[]): HeaderField[] {
   const omitted = new Set(names.map((name) => name.toLowerCase()));
   return fields.filter(([name]) => !omitted.has(name.toLowerCase()));

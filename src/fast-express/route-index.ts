@@ -36,7 +36,7 @@ const PLAIN_PATH = /^\/[!"$&-~]*$/;
 
 /**
  * Finds the route that Express would call first. Express tests its routes one after the other; the index
- * tests only those whose literal leading path segments are those of the request.
+ * tests only the routes whose literal leading path segments are equal to the request's.
  */
 export class RouteIndex {
   /** By prefix. Undefined until a path below the prefix is requested. */

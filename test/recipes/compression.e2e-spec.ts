@@ -105,7 +105,7 @@ describe.each([
     await get('/cats/not-found').expect('Content-Encoding', 'gzip').expect(404, { detail: text });
   });
 
-  it('sends short responses, and those for other clients, uncompressed', async () => {
+  it('sends short responses, and responses to other clients, uncompressed', async () => {
     for (const [path, encoding] of [
       ['/cats/short', 'gzip'],
       ['/cats', 'identity'],

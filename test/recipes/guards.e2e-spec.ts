@@ -90,7 +90,7 @@ describe('the chapter "Guards"', () => {
     await request(server).get('/system/healthz').expect(200);
   });
 
-  it('runs global guards, then those of the controller, then those of the handler', async () => {
+  it('runs the guards of the application, the controller, and the handler, in this order', async () => {
     let calls: string[] = [];
     const createGuard = (name: string, result: ReturnType<CanActivate['canActivate']>) => {
       @Injectable()

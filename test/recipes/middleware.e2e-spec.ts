@@ -146,7 +146,7 @@ describe('the chapter "Middleware"', () => {
       .expect(200, ['GET /cats']);
   });
 
-  it('runs global middleware for every request, before that of modules', async () => {
+  it('runs global middleware for every request, before the middleware of modules', async () => {
     @Module({ controllers: [CatsController], providers: [CallsService] })
     class CatsModule implements NestModule {
       configure(consumer: MiddlewareConsumer) {

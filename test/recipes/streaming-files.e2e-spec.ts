@@ -100,7 +100,7 @@ describe('the chapter "Streaming files"', () => {
     expect(headers['content-disposition']).toBe(disposition);
   });
 
-  it('sends the length of the options, and that of a buffer', async () => {
+  it('sends the length in the options, and the length of a buffer', async () => {
     await request(server).get('/file/length').expect('Content-Length', '3').expect(200, 'abc');
     const { headers } = await request(server).get('/file/buffer').expect(200, Buffer.from('äbc'));
     expect(headers['content-length']).toBe('4');

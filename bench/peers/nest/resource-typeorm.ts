@@ -38,7 +38,7 @@ import { v7 as createId } from 'uuid';
 
 const PATH = 'api/v1/pet-profiles';
 
-// The rows that statements return are those of pg.
+// TypeORM returns the rows of pg unchanged.
 pg.types.setTypeParser(pg.types.builtins.DATE, (text) => text);
 
 @Entity('pet_profiles')

@@ -42,7 +42,7 @@ export function extendResource(feature, options, root) {
 }
 
 /**
- * Compares the files of a resource with those that were generated for it before and after a change.
+ * Compares the files of a resource with the files that are generated for it before and after a change.
  *
  * @param {Map<string, string>} current contents by path
  * @param {Map<string, string>} before

@@ -43,7 +43,7 @@ async function main(): Promise<void> {
   process.exitCode = EXIT_CODES[report.outcome];
 }
 
-/** Reads the version of the smoke runner, which is that of the service of the same release. */
+/** Reads the version of the smoke runner. The service of the same release has the same version. */
 function readVersion(): string {
   const file = new URL('../package.json', import.meta.url);
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;

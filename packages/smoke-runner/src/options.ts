@@ -173,7 +173,7 @@ function parseHeader(line: string): Header {
   return [name, value.trim()];
 }
 
-/** Adds the certificates of a file to the root certificates. Node.js ignores those that it cannot read. */
+/** Adds the certificates of a file to the root certificates. Node.js ignores certificates that it cannot read. */
 function readCertificates(file: string): string[] {
   const block = /-----BEGIN CERTIFICATE-----[^-]*(-----END CERTIFICATE-----)?/g;
   const certificates = readFileSync(file, 'utf8').match(block) ?? [''];

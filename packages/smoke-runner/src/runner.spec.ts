@@ -24,7 +24,7 @@ describe('Runner', () => {
    * Runs the probes of a target that responds with `{}` to each request.
    *
    * @param paths the paths of its OpenAPI document
-   * @param listener may send another response, and sends those of `/slow` and `/echo`
+   * @param listener may send another response, and sends the responses of `/slow` and `/echo`
    */
   async function run(
     paths: object,
@@ -181,7 +181,7 @@ describe('Runner', () => {
       const failures = isLogged ? ['expected no secret of a request in the log, got one'] : [];
       expect(report.results.at(-1)).toMatchObject({ name: 'No secret in the log', failures });
       expect(report.outcome).toBe(isLogged ? 'failed' : 'passed');
-      // The runner waits a second for a duplicate record. Durations are those of the responses only.
+      // The runner waits a second for a duplicate record. Durations include the responses only.
       const durations = report.results.map(({ durationMs }) => durationMs);
       expect(durations.reduce((a, b) => a + b)).toBeLessThan(report.durationMs - 900);
     });

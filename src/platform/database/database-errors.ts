@@ -37,7 +37,7 @@ export class DatabaseUnavailableException extends ServiceUnavailableException {
     this.headers = isOutcomeUnknown ? {} : { 'Retry-After': '1' };
   }
 
-  /** The message with that of the cause. The error of a host with several addresses has a code instead. */
+  /** The message, followed by the cause's message. The error of a host with several addresses has a code instead. */
   override toString(): string {
     const { message, code } = this.cause as NodeJS.ErrnoException;
     return `${this.message}: ${message || String(code)}`;

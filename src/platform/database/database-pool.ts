@@ -14,8 +14,8 @@ const DURATION_BUCKETS = [
 ];
 
 /**
- * The connections to the database, for Kysely: those to a server, or the only one to the embedded database. Throws a
- * 503 while the database is not available.
+ * The connections to the database, for Kysely: several to a server, or one to the embedded database. Throws a 503 while
+ * the database is not available.
  */
 @Injectable()
 export class DatabasePool {
@@ -151,5 +151,5 @@ export class DatabasePool {
 }
 
 function ignore(): void {
-  // The error is that of the query.
+  // The query reports the same error.
 }

@@ -38,7 +38,7 @@ export class DatabaseSettings extends DevelopmentSettings {
   @WholeNumber(1, 600_000)
   DATABASE_TIMEOUT_MS: number = 5000;
 
-  /** Whether migrations are applied at start-up. Unset: only those of the embedded database. */
+  /** Whether migrations are applied at start-up. Unset: only to the embedded database. */
   @Flag()
   @IsOptional()
   DATABASE_MIGRATE?: boolean;

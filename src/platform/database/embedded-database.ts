@@ -5,12 +5,12 @@ import { Logger } from '@nestjs/common';
 import { StartupError } from '../startup-error.js';
 import { EmbeddedConnection } from './embedded-connection.js';
 
-/** The folders that this process uses. A lock file with its id may be that of an earlier process. */
+/** The folders that this process uses. A lock file with its id may belong to an earlier process. */
 const openFolders = new Set<string>();
 
 /**
  * PostgreSQL in this process, for development: its data is in a folder that one process can use at a time. It has a
- * single session. Changes survive the end of the process, but not that of the machine, because they are not
+ * single session. Changes survive the end of the process, but not a crash of the machine, because they are not
  * synchronized to the disk.
  */
 export class EmbeddedDatabase {

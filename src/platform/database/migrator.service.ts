@@ -64,7 +64,7 @@ export class MigratorService {
     @Inject(MIGRATIONS_FOLDER) private readonly folder: URL,
   ) {}
 
-  /** Returns the state of each migration of this build, and of those that other builds have applied. */
+  /** Returns the state of each migration of this build, and of each migration that another build has applied. */
   async getStatus(): Promise<MigrationStatus[]> {
     const migrations = await readMigrations(this.folder);
     const connection = await this.pool.connect();
@@ -78,7 +78,7 @@ export class MigratorService {
   /**
    * Verifies that all migrations of this build are applied. Once they are, it does not read the database again.
    *
-   * @throws StartupError that names those that are not, or one that has changed since it was applied
+   * @throws StartupError that names the migrations that are not, or one that has changed since it was applied
    * @throws DatabaseUnavailableException
    */
   async assertApplied(): Promise<void> {

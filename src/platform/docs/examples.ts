@@ -12,7 +12,7 @@ import { createValidationErrorExample } from './validation-error-example.js';
 
 /**
  * Adds an example to each JSON body of an operation, unless its author has set one. It is composed of the
- * examples of the properties; that of an error fits the status and the operation.
+ * examples of the properties. The example of an error fits the status and the operation.
  */
 export function addExamples(operation: OperationObject, schemas: Schemas): void {
   addBodyExamples(operation.requestBody, (schema) => composeExample(schema, schemas));

@@ -141,7 +141,7 @@ function listOperations(paths: OpenAPIObject['paths']): Operation[] {
   );
 }
 
-/** Returns those of {@link SECURITY_SCHEMES} that operations require. */
+/** Returns the {@link SECURITY_SCHEMES} that operations require. */
 function findSecuritySchemes(operations: Operation[]): SecuritySchemes {
   const required = new Set(
     operations.flatMap(({ definition }) => (definition.security ?? []).flatMap(Object.keys)),

@@ -14,7 +14,7 @@ export interface Operation {
 /**
  * Creates the id of an operation whose author sets none: `listPets` for `PetsController.list()`.
  *
- * @param method name of the handler; `@nestjs/swagger` appends `[1]` to that of the second path
+ * @param method name of the handler; `@nestjs/swagger` appends `[1]` for the second path
  */
 export function createOperationId(controller: string, method: string): string {
   return method.replace(/\[\d+\]$/, '') + controller.replace(/Controller$/, '');
@@ -81,8 +81,8 @@ function findDocumentedHandlers(controller: Type): ReturnType<typeof findRouteHa
 }
 
 /**
- * Makes the ids of all operations unique. Operations with the same id, such as those of a handler with
- * several paths or versions, get the parts of their paths that differ as a suffix: `listPetsV1` and
+ * Makes the ids of all operations unique. Operations with the same id, such as a handler with several
+ * paths or versions has, get the parts of their paths that differ as a suffix: `listPetsV1` and
  * `listPetsV2`.
  */
 export function makeOperationIdsUnique(operations: Operation[]): void {

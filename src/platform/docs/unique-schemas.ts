@@ -8,8 +8,8 @@ const SOLUTION =
   'Rename one of the classes, or set its @ApiSchema({ name }). Of an enum, change the enumName.';
 
 /**
- * Collects the schemas of all modules. The classes of a module may have the same name as those of another one only
- * if their schemas are equal, because the document contains one schema of each name.
+ * Collects the schemas of all modules. Classes of two modules may have the same name only if
+ * their schemas are equal, because the document contains one schema of each name.
  */
 export class UniqueSchemas {
   readonly schemas: Schemas = {};

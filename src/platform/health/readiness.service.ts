@@ -174,7 +174,7 @@ function toCheckResult(returned: unknown): Partial<CheckResult> {
   return { state: 'degraded', message };
 }
 
-/** Returns the message of an error, followed by those of its causes. */
+/** Returns the message of an error, followed by the messages of its causes. */
 function getReason(error: unknown): string {
   if (!(error instanceof Error)) return inspect(error);
   // The AggregateError of a failed connection to several addresses has a code but no message.

@@ -64,7 +64,7 @@ export class ApiAdapter extends FastExpressAdapter {
     }
   }
 
-  /** Sets the function that adds the last routes, after those of all controllers. Replaces the previous one. */
+  /** Sets the function that adds the last routes, after the routes of all controllers. Replaces the previous one. */
   setLastRoutes(addLastRoutes: () => void): void {
     this.addLastRoutes = addLastRoutes;
   }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import cors, { type CorsOptions } from 'cors';
 import type { ServerMiddleware } from '../../fast-express/fast-express.adapter.js';
 
-/** Headers that pages may read, beside those that the Fetch standard allows. */
+/** Headers that pages may read, in addition to the headers that the Fetch standard allows. */
 const EXPOSED_HEADERS = [
   'Allow',
   'ETag',

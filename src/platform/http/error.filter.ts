@@ -144,7 +144,7 @@ function getStatusText(status: number): string {
   return STATUS_CODES[status] ?? 'Error';
 }
 
-/** Nest's status texts and those of Node.js differ for 418, in lower and upper case, and for 421. */
+/** The status texts of Nest and of Node.js differ for 418, in lower and upper case, and for 421. */
 function isStatusText(value: unknown, status: number): boolean {
   if (value === STATUS_CODES[status]) return true;
   const text = String(value).toLowerCase();

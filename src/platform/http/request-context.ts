@@ -19,7 +19,7 @@ export interface RequestContext {
   readonly span: Span | undefined;
 }
 
-/** Fields that every log record of a request contains. The names are those of OpenTelemetry. */
+/** Fields that every log record of a request contains. OpenTelemetry defines their names. */
 interface RequestFields {
   requestId?: string;
   trace_id?: string;

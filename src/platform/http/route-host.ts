@@ -19,7 +19,7 @@ export function setRouteHost(controller: Type): void {
 
 /** Returns whether the controller of a route serves a host name. */
 export function servesHost({ stack }: Route, hostname = ''): boolean {
-  // The last handler is that of the controller.
+  // The last handler belongs to the controller.
   const handler = stack.at(-1)?.handle ?? {};
   const host = Reflect.getMetadata(HOST_METADATA, handler) as HostPattern | undefined;
   if (host === undefined) return true;

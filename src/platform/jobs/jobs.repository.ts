@@ -16,7 +16,7 @@ export interface Claim {
   owner: string;
 }
 
-/** Reads and writes the jobs. All times are those of the database: the clocks of processes can differ. */
+/** Reads and writes the jobs. All times come from the database: the clocks of processes can differ. */
 @Injectable()
 export class JobsRepository {
   constructor(private readonly database: DatabaseService<JobsTables>) {}

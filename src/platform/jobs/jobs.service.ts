@@ -108,7 +108,7 @@ export class JobsService implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /**
-   * Starts no more runs, aborts the signals of those that are open, and waits for them.
+   * Starts no more runs, aborts the signals of open runs, and waits for them.
    *
    * @param timeoutMs time after which other processes run them again
    */

@@ -71,7 +71,7 @@ export class ConnectionTracker {
       });
     };
     // Node handles upgrade requests as ordinary requests, unless there is a listener for 'upgrade'. This one is
-    // therefore added only after that of a WebSocket library.
+    // therefore added only after the listener of a WebSocket library.
     const watchUpgradesOnce = (name: string) => {
       if (name !== 'upgrade') return;
       server.off('newListener', watchUpgradesOnce);

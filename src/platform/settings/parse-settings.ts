@@ -24,7 +24,7 @@ export interface ParsedSettings {
 type Variables = Record<string, string | undefined>;
 
 /**
- * Parses and validates the settings of the platform, and those of features. An unset or empty variable
+ * Parses and validates the settings of the platform and of features. An unset or empty variable
  * means the default.
  *
  * @throws AggregateError with one error per invalid variable: its name, the expected value and the
@@ -93,7 +93,7 @@ function parseClass<T extends object>(
   return settings;
 }
 
-/** Returns the names of class-validator's rules of each property, without those of its elements. */
+/** Returns the names of class-validator's rules of each property, without the rules of its elements. */
 function findRules(type: Type<object>): Map<string, Set<unknown>> {
   const rules = new Map<string, Set<unknown>>();
   const storage = getMetadataStorage();

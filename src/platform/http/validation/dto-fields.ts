@@ -72,7 +72,7 @@ export function hasRules(value: unknown): value is Type<object> {
 }
 
 /**
- * Collects the fields of a DTO class by their names, those of base classes first.
+ * Collects the fields of a DTO class by their names, the fields of base classes first.
  *
  * @throws StartupError if nothing creates the nested object of a field
  */
@@ -134,7 +134,7 @@ function assertNestedType(
 
 const metadataByClass = new WeakMap<object, RuleMetadata[]>();
 
-/** Returns the decorators of a class, those of base classes first. class-validator searches all classes. */
+/** Returns the decorators of a class, after the decorators of its base classes. class-validator searches all classes. */
 function getMetadata(dtoClass: unknown): RuleMetadata[] {
   if (typeof dtoClass !== 'function') return [];
   let metadata = metadataByClass.get(dtoClass);

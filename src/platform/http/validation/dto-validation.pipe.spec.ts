@@ -482,7 +482,7 @@ describe('DtoValidationPipe', () => {
       vaccinated!: boolean;
     }
 
-    it('returns an entry for each field, in order, those of the base class first', async () => {
+    it('returns an entry for each field, in order, fields of the base class first', async () => {
       const body = { vaccinated: 'a', kind: 'b', age: 'c', more: 1 };
       expect(await transform(Pet, body)).toEqual({
         detail: [

@@ -150,7 +150,7 @@ function isObject(value: unknown): value is object {
   );
 }
 
-/** Also recognizes those of Node's own functions under Jest, where `TypeError` is another class. */
+/** Also recognizes errors of Node's own functions under Jest, where `TypeError` is another class. */
 function isTypeError(error: unknown): error is Error {
   return isNativeError(error) && error.name === 'TypeError';
 }

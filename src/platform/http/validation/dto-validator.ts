@@ -42,7 +42,7 @@ export class DtoValidator {
   constructor(private readonly container: RuleContainer) {}
 
   /**
-   * Returns the fields of a DTO class, and collects those of its nested DTOs.
+   * Returns the fields of a DTO class, and collects the fields of its nested DTOs.
    *
    * @throws StartupError if the decorators of one of these classes are invalid
    */
@@ -50,7 +50,7 @@ export class DtoValidator {
     const known = this.fieldsByClass.get(dtoClass);
     if (known !== undefined) return known;
     const fields = collectFields(dtoClass, this.container);
-    // Before those of nested DTOs, which may contain this one.
+    // Before the fields of nested DTOs, which may contain this one.
     this.fieldsByClass.set(dtoClass, fields);
     for (const field of fields.values()) {
       for (const nested of findNestedClasses(dtoClass, field)) this.getFields(nested);

@@ -19,7 +19,7 @@ const [, , ...rows] = readFileSync(DOCUMENT, 'utf8')
         .map((cell) => cell.trim().replaceAll('`', '')) as Row,
   );
 
-/** The rules whose names are not those of their decorators. */
+/** The rules whose names differ from their decorators' names. */
 const RULES = new Map([
   ['IsUUID', 'isUuid'],
   ['ValidateNested', 'nestedValidation'],

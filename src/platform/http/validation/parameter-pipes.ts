@@ -30,8 +30,7 @@ const { createPipesFn } = RouterExecutionContext.prototype;
  *   alone.
  * - A parameter with other pipes is validated after them.
  *
- * If several parameters are invalid, the error of the path precedes that of the query, and both precede that
- * of the body, as in FastAPI.
+ * If several parameters are invalid, the response has the error of the first one in FastAPI's order: path, query, body.
  */
 export function adaptParameterPipes(): void {
   RouterExecutionContext.prototype.createPipesFn = function (pipes, parameters) {
