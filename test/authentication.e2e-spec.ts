@@ -186,7 +186,7 @@ describe('Authentication', () => {
 
   it.each([
     ['scope', { scope: 'a  b' }],
-    ['scp as a text', { scp: 'a b' }],
+    ['scp as a string', { scp: 'a b' }],
     ['scp as a list', { scp: ['a', 'b'] }],
   ])('reads the scopes of the claim %s', async (_, claims) => {
     const token = await issuer.createToken(claims);
@@ -269,7 +269,7 @@ describe('Authentication', () => {
       ['an exp that is not a number', { exp: 'tomorrow' }],
       ['no sub', { sub: undefined }],
       ['an empty sub', { sub: '' }],
-      ['a sub that is not a text', { sub: 1 }],
+      ['a sub that is not a string', { sub: 1 }],
       ['a sub with NUL', { sub: 'alice\0' }],
       ['a sub with half of a surrogate pair', { sub: 'alice\ud83d' }],
       ['a sub of 256 bytes', { sub: '🐕'.repeat(64) }],

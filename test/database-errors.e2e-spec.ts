@@ -38,7 +38,7 @@ const ERRORS: [name: string, statement: string, error: Partial<pg.DatabaseError>
     `update pets set weight = -1`,
     { code: '23514', table: 'pets', constraint: 'pets_weight_check' },
   ],
-  ['a text that is too long', `update pets set name = repeat('x', 81)`, { code: '22001' }],
+  ['a string that is too long', `update pets set name = repeat('x', 81)`, { code: '22001' }],
   ['an invalid UUID', `select 'x'::uuid`, { code: '22P02' }],
   ['an invalid date', `select '2026-02-30'::date`, { code: '22008' }],
   ['a number that is out of range', `select 2147483648::integer`, { code: '22003' }],
@@ -80,7 +80,7 @@ it.each(ERRORS)('reports %s with the code and the constraint', async (_, stateme
   expect(error).toMatchObject(expected);
 });
 
-it('reports NUL in a text', async () => {
+it('reports NUL in a string', async () => {
   const error: unknown = await sql`select ${'\0'}::text`
     .execute(database.db)
     .catch((reason: unknown) => reason);

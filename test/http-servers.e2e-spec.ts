@@ -233,7 +233,7 @@ describe('ApiAdapter', () => {
 
     it.each<[string, unknown[]]>([
       ['a port', [0]],
-      ['a port as text', ['0']],
+      ['a port as a string', ['0']],
       ['no port, as if PORT is not set', [undefined]],
       ['a port and a host', [0, '127.0.0.1']],
       ['a port, a host and a backlog', [0, '127.0.0.1', 10]],

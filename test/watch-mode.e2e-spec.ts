@@ -41,7 +41,7 @@ import { WatchedController } from './watched.controller.js';
 export class WatchedModule {}
 `;
 
-/** Returns the source of a controller that responds with a text, and has a statement on line 6. */
+/** Returns the source of a controller that responds with a string, and has a statement on line 6. */
 function createController(text: string, statement = ''): string {
   return `import { Controller, Get } from '@nestjs/common';
 

@@ -27,7 +27,7 @@ describe('Redactor', () => {
       expect(redacted).not.toContain('hunter2');
     });
 
-    it('removes secrets from every text of an object', () => {
+    it('removes secrets from every string of an object', () => {
       const redactor = new Redactor([['X-Api-Key', 'hunter2']]);
       const result = { name: 'GET /hunter2', failures: ['got hunter2'], durationMs: 1.5 };
       expect(redactor.redact(result)).toEqual({

@@ -36,7 +36,7 @@ export class Redactor {
     );
   }
 
-  /** Returns a copy in which each text is a single line without secrets and control characters. */
+  /** Returns a copy in which each string is a single line without secrets and control characters. */
   redact<T>(value: T): T {
     return JSON.parse(JSON.stringify(value), (_, item: unknown) =>
       typeof item === 'string' ? this.redactText(item) : item,

@@ -17,7 +17,7 @@ export class Runner {
   private readonly versionGate: VersionGate;
   private readonly redactor: Redactor;
   private readonly logVerifier?: LogVerifier;
-  /** A unique text that the log must not contain. */
+  /** A unique string that the log must not contain. */
   private readonly nonce = randomUUID();
   private readonly report: Report;
   private readonly credentials: Set<string>;

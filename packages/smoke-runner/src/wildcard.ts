@@ -1,4 +1,4 @@
-/** Compares a text with a pattern in which `*` matches any text. */
+/** Compares a string with a pattern in which `*` matches any characters. */
 export function matchesWildcard(text: string, pattern: string): boolean {
   const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`^${parts.join('.*')}$`).test(text);

@@ -98,7 +98,7 @@ function formatReason(error: errors.JOSEError): string {
   return reason.slice(0, MAX_REASON_LENGTH);
 }
 
-/** Returns the Authorization header, or an empty text if there is not exactly one. Node.js keeps the first one. */
+/** Returns the Authorization header, or an empty string if there is not exactly one. Node.js keeps the first one. */
 function readAuthorization({ headersDistinct }: Request): string {
   const [value = '', ...others] = headersDistinct.authorization ?? [];
   return others.length === 0 ? value : '';

@@ -33,7 +33,7 @@ export class TokenVerifierService {
     const { sub } = claims;
     if (!isValidSub(sub)) {
       throw new errors.JWTClaimValidationFailed(
-        `"sub" claim must be a text of 1 to ${MAX_SUB_BYTES} bytes`,
+        `"sub" claim must be a string of 1 to ${MAX_SUB_BYTES} bytes`,
         claims,
         'sub',
       );
@@ -55,7 +55,7 @@ export class TokenVerifierService {
   }
 }
 
-/** Rejects what a database cannot store: NUL, and half of a surrogate pair, which would be stored as another text. */
+/** Rejects what a database cannot store: NUL, and half of a surrogate pair, which would be stored as another string. */
 function isValidSub(sub: unknown): sub is string {
   return (
     typeof sub === 'string' &&

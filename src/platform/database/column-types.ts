@@ -11,7 +11,7 @@ const TEXT_ARRAY = 1009;
 pg.defaults.parseInputDatesAsUTC = true;
 
 /**
- * How columns are read: `date` is a text `YYYY-MM-DD`, because a `Date` would depend on the time zone, and `bigint` is
+ * How columns are read: `date` is a string `YYYY-MM-DD`, because a `Date` would depend on the time zone, and `bigint` is
  * a number.
  */
 export const columnTypes = new pg.TypeOverrides();

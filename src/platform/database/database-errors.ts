@@ -9,12 +9,12 @@ import { formatStartupError, StartupError } from '../startup-error.js';
 const UNAVAILABLE = /^(08|25(006|P03|P04)|53|55P03|57)/;
 
 /**
- * Those after which the connection is of no use: it is lost, the server has become a read-only standby, or it has ended a
+ * Errors after which the connection is of no use: it is lost, the server has become a read-only standby, or it has ended a
  * transaction that took too long.
  */
 const LOST = /^(08|25(006|P03|P04)|57P)/;
 
-/** Those after which it is unknown whether a statement has taken effect. */
+/** Errors after which it is unknown whether a statement has taken effect. */
 const UNKNOWN_OUTCOME = /^(08|57P)/;
 
 /** SQLSTATEs of a transaction that may succeed if it is retried: serialization failure and deadlock. */

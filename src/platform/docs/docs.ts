@@ -39,7 +39,7 @@ export function setupDocs(app: NestExpressApplication, adapter: ApiAdapter): voi
   SwaggerModule.setup(UI_PATH, app, {} as OpenAPIObject, { raw: false });
 }
 
-/** Creates a handler that sends a text with its ETag. Express sends a 304 if the request has the same ETag. */
+/** Creates a handler that sends a string with its ETag. Express sends a 304 if the request has the same ETag. */
 function createHandler(type: string, text: string): RequestHandler {
   const bytes = Buffer.from(text);
   const etag = `"${createHash('sha1').update(bytes).digest('base64url')}"`;

@@ -14,7 +14,7 @@ class JsonSyntaxError extends Error {
 }
 
 /**
- * Finds the first syntax error in a text that `JSON.parse` has rejected. Returns the reason and position
+ * Finds the first syntax error in a string that `JSON.parse` has rejected. Returns the reason and position
  * that Python's `json` module reports, because FastAPI returns both to clients. The position counts
  * Unicode code points from 0.
  *

@@ -25,8 +25,8 @@ describe('decodeCursor', () => {
     ['an id that is none', encodeCursor(LIST, 'rex')],
     ['an id in a list', encode(['/api/v1/pets', 'dog', null, [ID]])],
     ['an object', encode({ id: ID })],
-    ['an empty text', ''],
-    ['text that is not base64url', '%%%'],
+    ['an empty string', ''],
+    ['a string that is not base64url', '%%%'],
     ['padding', `${encodeCursor(LIST, ID)}=`],
     ['more bytes', `${encodeCursor(LIST, ID)}AAAA`],
   ])('rejects a cursor with %s', (_, cursor) => {

@@ -69,7 +69,7 @@ describe('IsStorableText', () => {
 
   it.each(['a\0b', '\ud83d', 'a\udc15b', 5])('rejects %j', (value) => {
     expect(validate(IsStorableText(), value)).toEqual([
-      { isStorableText: 'the text must not contain NUL or an incomplete character' },
+      { isStorableText: 'the string must not contain NUL or an incomplete character' },
     ]);
   });
 });

@@ -33,14 +33,14 @@ export function IsDateTimeText(options?: ValidationOptions): PropertyDecorator {
   );
 }
 
-/** Validates a text that PostgreSQL can store: without NUL and without half of a surrogate pair. */
+/** Validates a string that PostgreSQL can store: without NUL and without half of a surrogate pair. */
 export function IsStorableText(options?: ValidationOptions): PropertyDecorator {
   return ValidateBy(
     {
       name: 'isStorableText',
       validator: {
         validate: isStorableText,
-        defaultMessage: () => 'the text must not contain NUL or an incomplete character',
+        defaultMessage: () => 'the string must not contain NUL or an incomplete character',
       },
     },
     options,

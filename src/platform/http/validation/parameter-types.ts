@@ -5,7 +5,7 @@ import { RULE_ORDER, type RuleError } from './error-detail.js';
 interface ParameterType {
   /** Returns undefined if the text cannot be parsed. */
   parse: (text: string, constraints: unknown[]) => unknown;
-  /** Returns the error of a text that violates the rule, or undefined if it is the same as in a body. */
+  /** Returns the error of a string that violates the rule, or undefined if it is the same as in a body. */
   getError: (text: string, constraints: unknown[]) => RuleError | undefined;
 }
 
