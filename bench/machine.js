@@ -19,10 +19,11 @@ export class BenchmarkError extends Error {}
 /**
  * Prints the error and exits with code 1, even if a server is still running.
  *
- * @param {Error & { code?: string }} error
+ * @param {Error & { code?: string | number }} error
  */
 export function exitWithError(error) {
-  const isExpected = error instanceof BenchmarkError || error.code?.startsWith('ERR_PARSE_ARGS');
+  const isExpected =
+    error instanceof BenchmarkError || String(error.code).startsWith('ERR_PARSE_ARGS');
   console.error(isExpected ? error.message : error);
   process.exit(1);
 }
