@@ -51,7 +51,17 @@ try {
   run('npm', 'run', 'check:fix');
   run('npm', 'run', 'check');
   run('npm', 'test', '--', ...process.argv.slice(2));
-  run('npm', 'run', 'test:postgres', '--', 'test/features/');
+  // npm test has built the copy.
+  run(
+    'npm',
+    'run',
+    'jest',
+    '--',
+    '--selectProjects',
+    'postgres',
+    '--watchman=false',
+    'test/features/',
+  );
 } finally {
   rmSync(copy, { recursive: true });
 }
