@@ -298,6 +298,10 @@ describe('Authentication', () => {
       await expectInvalid(await issuer.createToken({}, { kid }, other.key));
     });
 
+    it('rejects an unknown kid', async () => {
+      await expectInvalid(await issuer.createToken({}, { kid: 'unknown' }));
+    });
+
     it('rejects an algorithm that is not in AUTH_ALGORITHMS', async () => {
       const { app } = await createTestApp({
         settings: { ...issuer.settings, AUTH_ALGORITHMS: 'ES256' },

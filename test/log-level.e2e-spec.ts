@@ -1,8 +1,32 @@
+import { Logger } from '@nestjs/common';
 import request from 'supertest';
+import { LogLevelService } from '../src/platform/logging/log-level.service.js';
+import { createTestApp } from './fixtures/app.js';
 import { describeOnLinux } from './fixtures/linux.js';
 import { parseLog } from './fixtures/log-records.js';
 import { createPreloadOption, startService, stopService } from './fixtures/process.js';
 import { waitFor } from './fixtures/wait-for.js';
+
+describe('LogLevelService', () => {
+  it('logs debug records until it is toggled again', async () => {
+    const { app, log } = await createTestApp();
+    const logger = new Logger('Pets');
+    const level = app.get(LogLevelService);
+    logger.debug('before');
+    level.toggleDebug();
+    logger.debug('during');
+    logger.verbose('trace');
+    level.toggleDebug();
+    logger.debug('after');
+    logger.log('info');
+    expect(log.map(({ msg }) => msg)).toEqual([
+      'The log level changes to debug',
+      'during',
+      'The log level changes to info',
+      'info',
+    ]);
+  });
+});
 
 // Requires SIGUSR2.
 describeOnLinux('SIGUSR2', () => {
