@@ -137,7 +137,7 @@ function parseName(value, errors) {
 function parseText(key, value, errors) {
   const text = typeof value === 'string' ? value.replace(UNSAFE_CHARACTERS, ' ').trim() : '';
   if (text === '') {
-    errors.push(`${key}: ${show(value)} is not a string. Write one sentence.`);
+    errors.push(`${key}: ${show(value)} is not a text. Write one sentence.`);
   }
   return text;
 }

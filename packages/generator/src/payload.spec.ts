@@ -135,7 +135,7 @@ describe('description and requirements', () => {
 
   it.each(['', ' \n\t', '\u0000', 5, null, {}])('reject the description %j', (description) => {
     expect(parseErrors({ description })).toEqual([
-      expect.stringMatching(/^description: .* is not a string\. Write one sentence\.$/),
+      expect.stringMatching(/^description: .* is not a text\. Write one sentence\.$/),
     ]);
   });
 
@@ -149,7 +149,7 @@ describe('description and requirements', () => {
 
   it.each(['\u0000', 5, {}])('reject the requirement %j', (requirement) => {
     expect(parseErrors({ requirements: ['x', requirement] })).toEqual([
-      expect.stringMatching(/^requirements\[1\]: .* is not a string\. Write one sentence\.$/),
+      expect.stringMatching(/^requirements\[1\]: .* is not a text\. Write one sentence\.$/),
     ]);
   });
 

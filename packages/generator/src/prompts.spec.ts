@@ -65,7 +65,7 @@ describe('promptForPayload', () => {
       'smoke_test: src/features/smoke-test already exists',
       'Name, such as pet_profile: pet_profile',
       'Description, such as Profiles of pets (empty: the name):  ',
-      'description: " " is not a string',
+      'description: " " is not a text',
       'Description, such as Profiles of pets (empty: the name): Profiles of pets',
       'Requirement (empty to continue): An owner lists their pets',
       'Requirement (empty to continue): ',
