@@ -193,11 +193,14 @@ describe('BODY_LIMIT', () => {
     client.write(`${JSON_HEAD}Transfer-Encoding: chunked\r\n\r\n`);
     for (let i = 0; i < CHUNKS; i++) client.write(chunk);
     await waitFor(() => server.bytesRead > CHUNKS * CHUNK_BYTES);
-    collectGarbage();
-    const kept = process.memoryUsage().arrayBuffers - before;
+    // V8 frees array buffers in the background.
+    await waitFor(() => {
+      collectGarbage();
+      const kept = process.memoryUsage().arrayBuffers - before;
+      return kept < (CHUNKS * CHUNK_BYTES) / 4;
+    });
     client.end('0\r\n\r\n');
     expect(parseResponses(await received)).toMatchObject([{ status: 413, body: TOO_LARGE }]);
-    expect(kept / (CHUNKS * CHUNK_BYTES)).toBeLessThan(0.25);
   });
 });
 
