@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startIssuer } from './issuer.js';
-import { BenchmarkError, exitWithError, prepareMachine, run } from './machine.js';
+import { exitWithError, parseCount, prepareMachine, run } from './machine.js';
 import { startServer } from './server.js';
 import { median } from './statistics.js';
 import { measureLoad } from './wrk.js';
@@ -31,10 +31,7 @@ async function main() {
     console.log(HELP);
     return;
   }
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) {
-    throw new BenchmarkError(`--rounds must be a positive integer, but is ${values.rounds}.`);
-  }
+  const rounds = parseCount('--rounds', values.rounds);
   await measure(rounds, positionals.length > 0 ? positionals : [process.execPath]);
 }
 

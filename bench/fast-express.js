@@ -1,7 +1,7 @@
 // Measures what each part of src/fast-express gains.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { BenchmarkError, exitWithError, prepareMachine } from './machine.js';
+import { exitWithError, parseCount, prepareMachine } from './machine.js';
 import { startServer } from './server.js';
 import { median } from './statistics.js';
 import { measureLoad, REQUESTS } from './wrk.js';
@@ -32,10 +32,7 @@ async function main() {
     console.log(HELP);
     return;
   }
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) {
-    throw new BenchmarkError(`--rounds must be a positive integer, but is ${values.rounds}.`);
-  }
+  const rounds = parseCount('--rounds', values.rounds);
   await measure(rounds);
 }
 

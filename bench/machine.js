@@ -17,6 +17,21 @@ export const CLIENT_CORE = '1';
 export class BenchmarkError extends Error {}
 
 /**
+ * Parses the value of an option.
+ *
+ * @param {string} option its name
+ * @param {string} value
+ * @throws BenchmarkError if it is not a positive integer
+ */
+export function parseCount(option, value) {
+  const count = Number(value);
+  if (!Number.isInteger(count) || count < 1) {
+    throw new BenchmarkError(`${option} must be a positive integer, but is ${value}.`);
+  }
+  return count;
+}
+
+/**
  * Prints the error and exits with code 1, even if a server is still running.
  *
  * @param {Error & { code?: string | number }} error

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { startIssuer } from './issuer.js';
-import { BenchmarkError, exitWithError, prepareMachine } from './machine.js';
+import { BenchmarkError, exitWithError, parseCount, prepareMachine } from './machine.js';
 import { buildPetsageWithFeature } from './petsage-features.js';
 import { startPostgres } from './postgres.js';
 import { readCpuSeconds, startServer } from './server.js';
@@ -79,10 +79,7 @@ async function main() {
     console.log(HELP);
     return;
   }
-  const minutes = Number(values.minutes);
-  if (!Number.isInteger(minutes) || minutes < 1) {
-    throw new BenchmarkError(`--minutes must be a positive integer, but is ${values.minutes}.`);
-  }
+  const minutes = parseCount('--minutes', values.minutes);
   const machine = await prepareMachine();
   console.log('Building PetSage API with a resource');
   const main = await buildPetsageWithFeature(PAYLOAD);
